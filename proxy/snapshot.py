@@ -1,0 +1,476 @@
+"""The contract between the planes: what a configuration, a health table and a proxy's report are.
+
+The proxy owns this file because it is the consumer; the control plane imports it, never the other
+way round. Everything here is a value: no clock, no socket, no framework.
+
+Wire form: each value is one JSON object with the field names below, enums as their values and
+tuples as arrays. Decoding is strict: a missing, unknown or wrongly typed field refuses the whole
+document (``SnapshotInvalid``), so that a proxy never serves half of what it was told.
+
+Where the documents are found (Redis keys) stands at the end of the file.
+"""
+
+import dataclasses
+import hashlib
+import ipaddress
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+T = typing.TypeVar("T")
+
+SCHEMA = 1
+MAX_WEIGHT = 100
+MAX_PORT = 65535
+
+
+class SnapshotInvalid(ValueError):
+    """The document is not a configuration this proxy can serve; the message names the place."""
+
+
+class Protocol(StrEnum):
+    """What a listener speaks with its clients."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    HTTP = "http"
+    HTTPS = "https"
+
+
+class SchedulerName(StrEnum):
+    """How a listener chooses the next server."""
+
+    WEIGHTED_ROUND_ROBIN = "weighted_round_robin"
+    ROUND_ROBIN = "round_robin"
+    WEIGHTED_LEAST_CONNECTIONS = "weighted_least_connections"
+    SOURCE_HASH = "source_hash"
+    TUPLE_HASH = "tuple_hash"
+    CONNECTION_ID_HASH = "connection_id_hash"
+
+
+class GroupKind(StrEnum):
+    """The three kinds of server group (S31, S34, S36)."""
+
+    DEFAULT = "default"
+    VSERVER = "vserver"
+    PRIMARY_SECONDARY = "primary_secondary"
+
+
+class ServerRole(StrEnum):
+    """What a server is in its group; only primary/secondary groups use the last two."""
+
+    MEMBER = "member"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+class CheckKind(StrEnum):
+    """How a health check asks a server whether it works."""
+
+    TCP = "tcp"
+    HTTP = "http"
+    UDP = "udp"
+
+
+class HealthStatus(StrEnum):
+    """What the checks know of one probe target. Unknown: it has never had a success."""
+
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+class ListenerError(StrEnum):
+    """Why a proxy could not open a listener."""
+
+    ADDRESS_IN_USE = "address_in_use"
+    NOT_PERMITTED = "not_permitted"
+    ADDRESS_UNAVAILABLE = "address_unavailable"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """How servers of a listener are probed; times in seconds, start to start.
+
+    ``port`` None means the server's own port; ``host`` empty means the server's address;
+    ``expected_classes`` are first digits of good status codes (2 for 2xx).
+    """
+
+    kind: CheckKind
+    interval_s: int
+    timeout_s: int
+    healthy_threshold: int
+    unhealthy_threshold: int
+    port: int | None = None
+    method: str = "HEAD"
+    path: str = "/"
+    host: str = ""
+    expected_classes: tuple[int, ...] = (2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One backend server of a group. ``port`` None: the listener's backend port (default group)."""
+
+    id: str
+    address: str
+    port: int | None
+    weight: int
+    role: ServerRole = ServerRole.MEMBER
+
+
+@dataclass(frozen=True, slots=True)
+class ServerGroup:
+    """Servers that share a policy, in the order they were added."""
+
+    id: str
+    kind: GroupKind
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One running listener. ``health_check`` None: checks are off and every server may serve."""
+
+    id: str
+    protocol: Protocol
+    port: int
+    group: str
+    backend_port: int | None
+    scheduler: SchedulerName
+    health_check: HealthCheck | None
+    connect_timeout_s: int
+    idle_timeout_s: int
+    request_timeout_s: int
+    forwarded_for: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole configuration of one load balancer at one version; only what runs is in it."""
+
+    load_balancer: str
+    version: int
+    address: str
+    listeners: tuple[Listener, ...]
+    groups: tuple[ServerGroup, ...]
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the wire form; equal snapshots give equal text."""
+        return _canonical_json(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the snapshot in the text, validated; raise SnapshotInvalid otherwise."""
+        snapshot = _from_text(cls, text)
+        snapshot.validate()
+        return snapshot
+
+    @property
+    def content_hash(self) -> str:
+        """Return a short digest of everything but the version: equal content, equal hash."""
+        return _digest(dataclasses.asdict(dataclasses.replace(self, version=0)))
+
+    def validate(self) -> None:
+        """Raise SnapshotInvalid unless every reference, address and number is usable."""
+        _require(self.schema == SCHEMA, f"schema {self.schema} is not {SCHEMA}")
+        _require(self.version > 0, "version must be positive")
+        _require(_is_address(self.address), f"address {self.address!r} is no IPv4 address")
+        groups = {group.id: group for group in self.groups}
+        _require(len(groups) == len(self.groups), "two groups have the same id")
+        for group in self.groups:
+            _validate_group(group)
+        _require(
+            len({(_is_datagram(entry), entry.port) for entry in self.listeners})
+            == len(self.listeners),
+            "two listeners have the same port",
+        )
+        for listener in self.listeners:
+            _validate_listener(listener, groups)
+
+
+def _is_datagram(listener: Listener) -> bool:
+    return listener.protocol is Protocol.UDP
+
+
+def _validate_group(group: ServerGroup) -> None:
+    _require(
+        len({server.id for server in group.servers}) == len(group.servers),
+        f"group {group.id}: two servers have the same id",
+    )
+    for server in group.servers:
+        place = f"group {group.id}, server {server.id}"
+        _require(_is_address(server.address), f"{place}: address {server.address!r} is no IPv4")
+        _require(0 <= server.weight <= MAX_WEIGHT, f"{place}: weight {server.weight} not 0-100")
+        _require(
+            server.port is None or _is_port(server.port), f"{place}: port {server.port} not usable"
+        )
+
+
+def _validate_listener(listener: Listener, groups: Mapping[str, ServerGroup]) -> None:
+    place = f"listener {listener.id}"
+    _require(_is_port(listener.port), f"{place}: port {listener.port} not usable")
+    _require(listener.group in groups, f"{place}: group {listener.group} is not in the snapshot")
+    _require(
+        listener.backend_port is None or _is_port(listener.backend_port),
+        f"{place}: backend port {listener.backend_port} not usable",
+    )
+    needs_port = any(server.port is None for server in groups[listener.group].servers)
+    _require(
+        listener.backend_port is not None or not needs_port,
+        f"{place}: servers of group {listener.group} need a backend port",
+    )
+    for name in ("connect_timeout_s", "idle_timeout_s", "request_timeout_s"):
+        _require(getattr(listener, name) > 0, f"{place}: {name} must be positive")
+    if listener.health_check is not None:
+        _validate_check(listener.health_check, place)
+
+
+def _validate_check(check: HealthCheck, place: str) -> None:
+    for name in ("interval_s", "timeout_s", "healthy_threshold", "unhealthy_threshold"):
+        _require(getattr(check, name) > 0, f"{place}: health check {name} must be positive")
+    _require(check.port is None or _is_port(check.port), f"{place}: health check port not usable")
+
+
+def probe_id(address: str, port: int, check: HealthCheck) -> str:
+    """Return the identity of a probe: who is asked, where and how (never which group asks).
+
+    Servers of several groups that are checked in the same way share one probe, and editing a
+    weight or moving a server keeps its health.
+    """
+    settings = dataclasses.asdict(dataclasses.replace(check, port=None))
+    return _digest([address, check.port or port, settings])
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HealthVersion:
+    """Orders health tables of one shard: a new owner of the shard starts a new epoch."""
+
+    epoch: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the version written as ``epoch.sequence``."""
+        epoch, _, sequence = text.partition(".")
+        return cls(int(epoch), int(sequence))
+
+
+@dataclass(frozen=True, slots=True)
+class HealthDelta:
+    """What changed in one shard's table from the version just before to this one."""
+
+    shard: int
+    epoch: int
+    sequence: int
+    statuses: Mapping[str, HealthStatus]
+    forgotten: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> HealthVersion:
+        """Return the table's version after this delta."""
+        return HealthVersion(self.epoch, self.sequence)
+
+    def to_json(self) -> str:
+        """Return the wire form."""
+        return _canonical_json(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the delta in the text; raise SnapshotInvalid otherwise."""
+        return _from_text(cls, text)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthTable:
+    """The whole state of one shard: the status of every probe it owns."""
+
+    shard: int
+    version: HealthVersion
+    statuses: Mapping[str, HealthStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedSnapshot:
+    """Which version of a load balancer is in force on a node."""
+
+    version: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that a node refused whole; what was in force before still is."""
+
+    version: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFault:
+    """A listener of an applied snapshot that a node cannot serve, and why."""
+
+    load_balancer: str
+    listener: str
+    error: ListenerError
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """What one proxy node says of itself. ``at`` and ``started_at`` are Unix times in seconds."""
+
+    node: str
+    at: float
+    started_at: float
+    workers: int
+    applied: Mapping[str, AppliedSnapshot] = field(default_factory=dict)
+    refused: Mapping[str, Refusal] = field(default_factory=dict)
+    faults: tuple[ListenerFault, ...] = ()
+    health: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the wire form."""
+        return _canonical_json(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the report in the text; raise SnapshotInvalid otherwise."""
+        return _from_text(cls, text)
+
+
+# --- where the documents are found ---------------------------------------------------------------
+
+FEED_INDEX_KEY = "openclb:index"
+"""Hash: load balancer id -> IndexEntry as JSON."""
+FEED_CHANNEL = "openclb:notice"
+"""Channel: a message is ``snapshot <load balancer id>`` or ``health <HealthDelta as JSON>``."""
+FEED_HEALTH_INDEX_KEY = "openclb:health"
+"""Hash: shard number -> HealthVersion as text."""
+REPORT_TTL_S = 10
+"""Reports expire, so a proxy that is gone stops counting; a node writes one every 3 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One line of the feed's index. ``deleted`` marks the tombstone of a load balancer."""
+
+    version: int
+    content_hash: str
+    deleted: bool = False
+
+    def to_json(self) -> str:
+        """Return the wire form."""
+        return _canonical_json(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Return the entry in the text; raise SnapshotInvalid otherwise."""
+        return _from_text(cls, text)
+
+
+def snapshot_key(load_balancer: str) -> str:
+    """Return the key that holds the load balancer's snapshot as JSON text."""
+    return f"openclb:snapshot:{load_balancer}"
+
+
+def health_key(shard: int) -> str:
+    """Return the key of a shard's table: a hash of probe id -> HealthStatus value."""
+    return f"openclb:health:{shard}"
+
+
+def report_key(node: str) -> str:
+    """Return the key that holds a node's ApplyReport for ``REPORT_TTL_S``."""
+    return f"openclb:report:{node}"
+
+
+def counters_key(node: str) -> str:
+    """Return the key that holds a node's traffic counters as JSON for ``REPORT_TTL_S``."""
+    return f"openclb:counters:{node}"
+
+
+# --- strict decoding -----------------------------------------------------------------------------
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise SnapshotInvalid(message)
+
+
+def _is_port(value: int) -> bool:
+    return 1 <= value <= MAX_PORT
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _canonical_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(_canonical_json(value).encode()).hexdigest()[:16]
+
+
+def _from_text(cls: type[T], text: str | bytes) -> T:
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SnapshotInvalid(f"not JSON: {error}") from error
+    return typing.cast("T", _decode(cls, raw, cls.__name__))
+
+
+def _decode(expected: Any, raw: Any, place: str) -> Any:
+    """Return ``raw`` as the type of the annotation, or say at which place it is not one."""
+    origin = typing.get_origin(expected)
+    if origin is types.UnionType:
+        members = [member for member in typing.get_args(expected) if member is not type(None)]
+        return None if raw is None else _decode(members[0], raw, place)
+    if origin is tuple:
+        _require(isinstance(raw, list), f"{place}: an array is needed")
+        item = typing.get_args(expected)[0]
+        return tuple(_decode(item, each, f"{place}[{at}]") for at, each in enumerate(raw))
+    if origin is Mapping:
+        _require(isinstance(raw, dict), f"{place}: an object is needed")
+        item = typing.get_args(expected)[1]
+        return {key: _decode(item, each, f"{place}.{key}") for key, each in raw.items()}
+    if dataclasses.is_dataclass(expected):
+        return _decode_fields(expected, raw, place)
+    if issubclass(expected, StrEnum):
+        _require(raw in set(expected), f"{place}: {raw!r} is not one of {', '.join(expected)}")
+        return expected(raw)
+    if expected is float and type(raw) is int:
+        return float(raw)
+    _require(type(raw) is expected, f"{place}: {expected.__name__} is needed, not {raw!r}")
+    return raw
+
+
+def _decode_fields(expected: Any, raw: Any, place: str) -> Any:
+    _require(isinstance(raw, dict), f"{place}: an object is needed")
+    hints = typing.get_type_hints(expected)
+    unknown = raw.keys() - hints.keys()
+    _require(not unknown, f"{place}: unknown field {', '.join(sorted(unknown))}")
+    missing = {each.name for each in dataclasses.fields(expected) if _is_required(each)}
+    missing -= raw.keys()
+    _require(not missing, f"{place}: missing field {', '.join(sorted(missing))}")
+    return expected(
+        **{name: _decode(hints[name], each, f"{place}.{name}") for name, each in raw.items()}
+    )
+
+
+def _is_required(each: "dataclasses.Field[Any]") -> bool:
+    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
