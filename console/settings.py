@@ -1,0 +1,223 @@
+"""The one settings module: every value that may differ between installations is read here."""
+
+import importlib.util
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import dj_database_url
+
+from console import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- where things are ----------------------------------------------------------------------------
+
+DATA_DIR = env.env_path("OPENCLB_DATA_DIR", BASE_DIR / "var")
+BROKER_SOCKET = DATA_DIR / "broker.sock"
+DATABASE_URL = env.env_str("DATABASE_URL", f"sqlite:///{quote(str(DATA_DIR))}/openclb.sqlite3")
+REDIS_URL = env.env_str("REDIS_URL", f"unix://{BROKER_SOCKET}")
+HTTP_ADDRESS = env.env_socket_address("OPENCLB_HTTP", "127.0.0.1:8000")
+EMBEDDED = not (env.env_str("DATABASE_URL") or env.env_str("REDIS_URL"))
+"""Whether this installation stands on its own files, without outside servers."""
+
+# --- what OpenCLB itself reads -------------------------------------------------------------------
+
+OPENCLB_VIP_POOL = env.env_network("OPENCLB_VIP_POOL", "127.88.0.0/16")
+OPENCLB_DEMO_POOL = env.env_network("OPENCLB_DEMO_POOL", "127.77.0.0/16")
+OPENCLB_DEFAULT_REGION = env.env_str("OPENCLB_DEFAULT_REGION", "cn-hangzhou")
+OPENCLB_ALLOW_LOOPBACK_SERVERS = env.env_bool("OPENCLB_ALLOW_LOOPBACK_SERVERS", EMBEDDED)
+OPENCLB_DEMO = env.env_bool("OPENCLB_DEMO", default=False)
+OPENCLB_HEALTH_SHARDS = env.env_int("OPENCLB_HEALTH_SHARDS", 2, at_least=1, at_most=64)
+OPENCLB_PROBE_SOURCES = env.env_networks("OPENCLB_PROBE_SOURCES")
+"""Who, besides loopback, may read /healthz, /readyz and /metrics without a login."""
+
+# The proxy reads these two itself; here they are checked early and known by name.
+OPENCLB_PROXY_WORKERS = env.env_int("OPENCLB_PROXY_WORKERS", os.cpu_count() or 1, at_least=1)
+OPENCLB_PROXY_NODE = env.env_str("OPENCLB_PROXY_NODE", socket.gethostname())
+
+# --- secrets and hosts ---------------------------------------------------------------------------
+
+
+def _secret_key() -> str:
+    """Return the installation's secret, made once and kept in the data dir."""
+    given = env.env_str("OPENCLB_SECRET_KEY")
+    if given:
+        return given
+    path = DATA_DIR / "secret_key"
+    try:
+        DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            # Whole file first, then the name: two processes that start together agree on one key.
+            fresh = DATA_DIR / f".secret_key.{os.getpid()}"
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(48))
+            try:
+                os.link(fresh, path)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        env.refuse("OPENCLB_DATA_DIR", f"cannot be used: {error}")
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.env_bool("OPENCLB_DEBUG", default=False)
+ALLOWED_HOSTS = env.env_list(
+    "OPENCLB_ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]", HTTP_ADDRESS.host, socket.gethostname()],
+)
+CSRF_TRUSTED_ORIGINS = env.env_list("OPENCLB_TRUSTED_ORIGINS")
+BEHIND_TLS = env.env_bool("OPENCLB_BEHIND_TLS", default=False)
+if BEHIND_TLS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+# A browser has one cookie jar per host, not per port: two installations need two names.
+SESSION_COOKIE_NAME = f"openclb_session_{HTTP_ADDRESS.port}"
+CSRF_COOKIE_NAME = f"openclb_csrf_{HTTP_ADDRESS.port}"
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- applications --------------------------------------------------------------------------------
+
+
+def _present(*names: str) -> list[str]:
+    return [name for name in names if importlib.util.find_spec(name.rsplit(".", 1)[0])]
+
+
+INSTALLED_APPS = [
+    "balancer.apps.BalancerConfig",
+    "console",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_htmx",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "console.security.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    *_present("console.middleware.BalancerErrorMiddleware"),
+]
+ROOT_URLCONF = "console.urls"
+WSGI_APPLICATION = "console.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator")
+]
+
+# --- database ------------------------------------------------------------------------------------
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SQLITE_BUSY_TIMEOUT_S = 5
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Return Django's form of a database URL; SQLite gets WAL and orderly writers."""
+    try:
+        database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600))
+    except ValueError as error:
+        env.refuse("DATABASE_URL", f"is not a database URL: {error}")
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["OPTIONS"] = {
+            "timeout": SQLITE_BUSY_TIMEOUT_S,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL",
+        }
+    else:
+        database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+DATABASES = {"default": _database(DATABASE_URL)}
+
+# --- languages, times, files ---------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# WhiteNoise serves the files where they lie: no collecting step stands before a start.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- REST ----------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "balancer.api.authentication.ApiTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["balancer.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "balancer.api.pagination.PageNumberPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "balancer.api.exceptions.handle_exception",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "OpenCLB API",
+    "DESCRIPTION": "Load balancers, their listeners, server groups and backend servers.",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- logs ----------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.env_choice(
+    "OPENCLB_LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+)
+LOG_FORMAT = env.env_choice("OPENCLB_LOG_FORMAT", "text", ["text", "json"])
+LOGGING = logs.logging_config(level=LOG_LEVEL, log_format=LOG_FORMAT)
+logs.configure_structlog()
+
+env.report_unknown()

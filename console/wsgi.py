@@ -1,0 +1,9 @@
+"""The entry point of web servers: the Django application as a WSGI callable."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+application = get_wsgi_application()
