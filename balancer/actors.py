@@ -1,0 +1,28 @@
+"""Who makes a change and through which door: the first argument of every service."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from balancer.choices import Entrance
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The cause of a change; ``user`` is None for the system itself."""
+
+    name: str
+    entrance: Entrance
+    user: "AbstractBaseUser | None" = None
+
+    @classmethod
+    def person(cls, user: "AbstractBaseUser", entrance: Entrance) -> Self:
+        """Return the actor for a signed-in user."""
+        return cls(name=user.get_username(), entrance=entrance, user=user)
+
+    @classmethod
+    def system(cls, name: str = "system") -> Self:
+        """Return the actor for what happens without a person."""
+        return cls(name=name, entrance=Entrance.SYSTEM)

@@ -1,0 +1,162 @@
+"""Labels for stored choices; enums with meaning on both planes come from proxy/snapshot.py."""
+
+from django.db.models import TextChoices
+
+from proxy.snapshot import (
+    CheckKind,
+    GroupKind,
+    HealthStatus,
+    Protocol,
+    SchedulerName,
+    ServerRole,
+)
+
+PROTOCOL_CHOICES = [(each.value, each.value.upper()) for each in Protocol]
+
+SCHEDULER_CHOICES = [
+    (SchedulerName.WEIGHTED_ROUND_ROBIN.value, "Weighted round robin"),
+    (SchedulerName.ROUND_ROBIN.value, "Round robin"),
+    (SchedulerName.WEIGHTED_LEAST_CONNECTIONS.value, "Weighted least connections"),
+    (SchedulerName.SOURCE_HASH.value, "Consistent hash on source address"),
+    (SchedulerName.TUPLE_HASH.value, "Consistent hash on four-tuple"),
+    (SchedulerName.CONNECTION_ID_HASH.value, "Consistent hash on QUIC connection ID"),
+]
+
+GROUP_KIND_CHOICES = [
+    (GroupKind.DEFAULT.value, "Default server group"),
+    (GroupKind.VSERVER.value, "VServer group"),
+    (GroupKind.PRIMARY_SECONDARY.value, "Primary/secondary server group"),
+]
+
+SERVER_ROLE_CHOICES = [
+    (ServerRole.MEMBER.value, "Member"),
+    (ServerRole.PRIMARY.value, "Primary server"),
+    (ServerRole.SECONDARY.value, "Secondary server"),
+]
+
+CHECK_KIND_CHOICES = [
+    (CheckKind.TCP.value, "TCP"),
+    (CheckKind.HTTP.value, "HTTP"),
+    (CheckKind.UDP.value, "UDP"),
+]
+
+HEALTH_STATUS_CHOICES = [
+    (HealthStatus.UNKNOWN.value, "Unavailable"),
+    (HealthStatus.HEALTHY.value, "Normal"),
+    (HealthStatus.UNHEALTHY.value, "Abnormal"),
+]
+
+
+class PowerState(TextChoices):
+    """Power state of a machine; only a running one can be added (S9)."""
+
+    RUNNING = "running", "Running"
+    STOPPED = "stopped", "Stopped"
+    STARTING = "starting", "Starting"
+    STOPPING = "stopping", "Stopping"
+
+
+class InterfaceKind(TextChoices):
+    """Whether an ENI is the machine's own interface or a further one."""
+
+    PRIMARY = "primary", "Primary"
+    SECONDARY = "secondary", "Secondary"
+
+
+class LoadBalancerStatus(TextChoices):
+    """Whether a load balancer serves; a stopped one keeps its configuration."""
+
+    ACTIVE = "active", "Active"
+    INACTIVE = "inactive", "Inactive"
+    LOCKED = "locked", "Locked"
+
+
+class AddressType(TextChoices):
+    """Who can reach the load balancer's address."""
+
+    INTERNET = "internet", "Public"
+    INTRANET = "intranet", "Private"
+
+
+class NetworkType(TextChoices):
+    """In which kind of network the load balancer stands."""
+
+    VPC = "vpc", "VPC"
+    CLASSIC = "classic", "Classic network"
+
+
+class ListenerStatus(TextChoices):
+    """What the operator wants of a listener; what the proxies do is observed beside it."""
+
+    RUNNING = "running", "Running"
+    STOPPED = "stopped", "Stopped"
+
+
+class StickyKind(TextChoices):
+    """How HTTP sessions stay with a server."""
+
+    INSERT = "insert", "Insert cookie"
+    REWRITE = "rewrite", "Rewrite cookie"
+
+
+class AccessListKind(TextChoices):
+    """Whether an access list names who may enter or who may not."""
+
+    ALLOW = "allow", "Allow list"
+    DENY = "deny", "Deny list"
+
+
+class TlsPolicy(TextChoices):
+    """Which TLS versions and ciphers an HTTPS listener offers."""
+
+    TLS_1_0 = "tls_1_0", "TLS 1.0 and later"
+    TLS_1_1 = "tls_1_1", "TLS 1.1 and later"
+    TLS_1_2 = "tls_1_2", "TLS 1.2 and later"
+    TLS_1_2_STRICT = "tls_1_2_strict", "TLS 1.2, strict ciphers"
+    TLS_1_2_STRICT_WITH_1_3 = "tls_1_2_strict_with_1_3", "TLS 1.2 strict and 1.3"
+
+
+class CertificateKind(TextChoices):
+    """Whether a certificate is shown to clients or checks theirs."""
+
+    SERVER = "server", "Server certificate"
+    CA = "ca", "CA certificate"
+
+
+class Entrance(TextChoices):
+    """Through which door a change came."""
+
+    CONSOLE = "console", "Console"
+    REST = "rest", "REST API"
+    RPC = "rpc", "RPC API"
+    ADMIN = "admin", "Admin"
+    COMMAND = "command", "Command line"
+    SYSTEM = "system", "System"
+
+
+class TaggedResource(TextChoices):
+    """What can carry tags."""
+
+    ECS_INSTANCE = "ecs_instance", "ECS instance"
+    LOAD_BALANCER = "load_balancer", "Load balancer"
+    LISTENER = "listener", "Listener"
+    VSERVER_GROUP = "vserver_group", "VServer group"
+    PRIMARY_SECONDARY_GROUP = "primary_secondary_group", "Primary/secondary server group"
+    CERTIFICATE = "certificate", "Certificate"
+    ACCESS_LIST = "access_list", "Access list"
+
+
+class DraftKind(TextChoices):
+    """Which unfinished input a draft keeps."""
+
+    SERVER_PANEL = "server_panel", "My Servers panel"
+    LISTENER_WIZARD = "listener_wizard", "Listener wizard"
+    SERVER_GROUP = "server_group", "Server group page"
+
+
+class Theme(TextChoices):
+    """Which colours the console shows."""
+
+    SYSTEM = "system", "System"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"

@@ -1,0 +1,1 @@
+"""Celery tasks: thin, repeatable calls of services; arguments are ids and versions."""
