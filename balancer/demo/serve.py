@@ -27,22 +27,22 @@ class Estate:
         wanted = {each.machine_id: each for each in machines if each.machine_id not in stopped}
         for machine_id, server in list(self._servers.items()):
             if wanted.get(machine_id) != server.machine:
-                server.stop()
+                await server.stop()
                 del self._servers[machine_id]
         for machine_id in wanted.keys() - self._servers.keys():
             server = MachineServer(wanted[machine_id])
             try:
                 await server.start()
             except OSError as error:
-                server.stop()
+                await server.stop()
                 logger.error("demo server cannot start: server=%s %s", server.machine.name, error)
                 continue
             self._servers[machine_id] = server
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop every machine."""
         for server in self._servers.values():
-            server.stop()
+            await server.stop()
 
 
 async def serve_until_stopped() -> None:
@@ -63,4 +63,4 @@ async def serve_until_stopped() -> None:
             await asyncio.wait_for(ended.wait(), _LOOK_EVERY_S)
         except TimeoutError:
             continue
-    estate.stop()
+    await estate.stop()

@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
+from typing import cast
 
 from balancer.demo.inventory import ECHO_PORT, HTTP_PORT
 from balancer.demo.machines import DemoMachine
@@ -32,7 +33,7 @@ class MachineServer:
         self.machine = machine
         self._servers: list[asyncio.Server] = []
         self._echoes: list[asyncio.DatagramTransport] = []
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def is_serving(self) -> bool:
@@ -57,27 +58,30 @@ class MachineServer:
             self._echoes.append(transport)
         logger.info("demo server started: server=%s", self.machine.name)
 
-    def stop(self) -> None:
-        """Close the ports and cut every open connection."""
+    async def stop(self) -> None:
+        """Close the ports, cut every open connection and wait for the ends."""
         for server in self._servers:
             server.close()
         for echo in self._echoes:
             echo.close()
-        for writer in tuple(self._writers):
+        for writer in self._conversations.values():
             writer.transport.abort()
+        await asyncio.gather(*self._conversations)
         self._servers.clear()
         self._echoes.clear()
         logger.info("demo server stopped: server=%s", self.machine.name)
 
     @contextlib.asynccontextmanager
     async def _tracked(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-        self._writers.add(writer)
+        conversation = asyncio.current_task()
+        assert conversation is not None, "the stream server runs each handler in a task"
+        self._conversations[conversation] = writer
         try:
             yield
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the peer went away, or never spoke HTTP: nothing to tell it
         finally:
-            self._writers.discard(writer)
+            del self._conversations[conversation]
             writer.close()
 
     async def _serve_echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -127,8 +131,7 @@ class DatagramEcho(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember the socket."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer one packet."""
