@@ -1,8 +1,18 @@
-"""Every URL of the control plane: probes of our own health, REST, admin and the console's pages."""
+"""Every URL of the control plane: our own health, REST, admin and the console's pages."""
+
+from importlib.util import find_spec
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from console import status
 
 urlpatterns = [
+    path("healthz", status.show_liveness, name="healthz"),
+    path("readyz", status.show_readiness, name="readyz"),
+    path("metrics", status.show_metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
+for prefix, module in (("api/", "balancer.api.urls"), ("", "console.pages.urls")):
+    if find_spec(module):
+        urlpatterns.append(path(prefix, include(module)))

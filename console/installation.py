@@ -1,0 +1,222 @@
+"""Brings one installation up, in the order that the parts need, and down again as a whole."""
+
+import asyncio
+import contextlib
+import fcntl
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import redis
+from balancer.demo.credentials import write_credentials
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+
+from balancer.demo.estate import load_estate
+from console import env, status
+from console.broker import broker_client
+from console.processes import broker_process, control_processes, demo_process, proxy_process
+from console.supervisor import Supervisor
+
+STOP_GRACE_S = 8.0
+BROKER_START_S = 20.0
+LOOK_EVERY_S = 0.1
+TELL_EVERY_S = 10.0
+LONGEST_SOCKET_PATH = 107
+EXIT_CANNOT_START = 1
+STALE_KEYS = ("openclb:heartbeat:*", "openclb:report:*", "openclb:counters:*", "openclb:beat")
+"""Signs of life that a broker kept from before: nobody who wrote them lives any more."""
+
+T = TypeVar("T")
+
+
+def tell(message: str) -> None:
+    """Write one line for the person at the terminal; a closed terminal is no fault."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"{time.strftime('%H:%M:%S')} {message}", flush=True)
+
+
+class Installation:
+    """All processes of one data dir."""
+
+    def __init__(self) -> None:
+        self._stop_asked = asyncio.Event()
+        self._started_at = time.monotonic()
+
+    async def run(self) -> int:
+        """Start, announce, stay until a signal comes, stop; return the exit status."""
+        lock = _hold_data_dir()
+        web_socket = _open_web_socket()
+        supervisor = Supervisor(settings.DATA_DIR, tell=tell)
+        self._follow_signals(supervisor)
+        try:
+            await self._start(supervisor, web_socket)
+            await self._stop_asked.wait()
+        finally:
+            tell("stopping")
+            await supervisor.stop(grace_s=STOP_GRACE_S)
+            web_socket.close()
+            os.close(lock)
+        tell("stopped")
+        return 0
+
+    def _follow_signals(self, supervisor: Supervisor) -> None:
+        def stop() -> None:
+            if self._stop_asked.is_set():
+                supervisor.kill()
+            self._stop_asked.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+
+    async def _start(self, supervisor: Supervisor, web_socket: socket.socket) -> None:
+        if not env.env_str("REDIS_URL"):
+            supervisor.start(broker_process())
+        if not await self._unless_stopped(_wait_for_broker()):
+            return
+        supervisor.start(proxy_process())
+        if not await self._unless_stopped(asyncio.to_thread(_prepare_database)):
+            return
+        for spec in control_processes(web_socket.fileno()):
+            supervisor.start(spec)
+        if settings.OPENCLB_DEMO:
+            supervisor.start(demo_process())
+        if await self._unless_stopped(self._wait_until_ready()):
+            self._announce()
+
+    async def _unless_stopped(self, work: Awaitable[bool]) -> bool:
+        """Return what the work returns, or False as soon as a stop is asked for."""
+        stop = asyncio.ensure_future(self._stop_asked.wait())
+        task = asyncio.ensure_future(work)
+        done, _ = await asyncio.wait([stop, task], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if task in done:
+            return task.result()
+        task.cancel()
+        return False
+
+    async def _wait_until_ready(self) -> bool:
+        next_word = time.monotonic() + TELL_EVERY_S
+        while missing := await asyncio.to_thread(_missing_parts):
+            if time.monotonic() > next_word:
+                next_word += TELL_EVERY_S
+                tell(f"waiting for {', '.join(missing)}; logs are in {settings.DATA_DIR}/logs")
+            await asyncio.sleep(LOOK_EVERY_S)
+        return True
+
+    def _announce(self) -> None:
+        tell(f"ready after {time.monotonic() - self._started_at:.1f} s")
+        tell(f"console:     {console_url()}")
+        tell(f"credentials: {settings.DATA_DIR / 'credentials.json'}")
+        tell(f"logs:        {settings.DATA_DIR / 'logs'}")
+        tell("Ctrl-C stops everything")
+
+
+def console_url() -> str:
+    """Return the address to open in a browser on this machine."""
+    return f"http://{env.SocketAddress(_reachable_host(), settings.HTTP_ADDRESS.port)}"
+
+
+def _reachable_host() -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+        settings.HTTP_ADDRESS.host, settings.HTTP_ADDRESS.host
+    )
+
+
+def _refuse(message: str) -> "SystemExit":
+    print(f"openclb: {message}", file=sys.stderr)
+    return SystemExit(EXIT_CANNOT_START)
+
+
+def _hold_data_dir() -> int:
+    """Take the data dir for ourselves; the kernel lets go when we end, in whatever way."""
+    if len(str(settings.BROKER_SOCKET)) > LONGEST_SOCKET_PATH:
+        raise _refuse(
+            f"the data dir {settings.DATA_DIR} has too long a name for the broker's Unix socket; "
+            "choose a shorter one with OPENCLB_DATA_DIR"
+        )
+    lock = os.open(settings.DATA_DIR / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 20, 0).decode().strip()
+        raise _refuse(
+            f"{settings.DATA_DIR} is in use: OpenCLB runs there as pid {holder}"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _open_web_socket() -> socket.socket:
+    """Listen for the web process; the socket stays ours, so its restarts refuse nobody."""
+    address = settings.HTTP_ADDRESS
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server(address, family=family, backlog=512)
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error
+        raise _refuse(
+            f"cannot listen on {address}: {reason}; choose another with OPENCLB_HTTP=HOST:PORT"
+        ) from error
+
+
+async def _wait_for_broker() -> bool:
+    deadline = time.monotonic() + BROKER_START_S
+    while True:
+        try:
+            await asyncio.to_thread(_forget_signs_of_life)
+        except redis.RedisError as error:
+            if time.monotonic() > deadline:
+                raise _refuse(f"the broker at {settings.REDIS_URL} is away: {error}") from error
+            await asyncio.sleep(0.02)
+        else:
+            return True
+
+
+def _forget_signs_of_life() -> None:
+    client = broker_client()
+    client.ping()
+    if not env.env_str("REDIS_URL"):
+        stale = [key for pattern in STALE_KEYS for key in client.scan_iter(pattern, count=1000)]
+        if stale:
+            client.delete(*stale)
+
+
+def _prepare_database() -> bool:
+    """Bring the tables up to date and, once, write the demo and the credentials."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+        if settings.OPENCLB_DEMO:
+            load_estate()
+        write_credentials()
+    finally:
+        connections.close_all()
+    return True
+
+
+def _missing_parts() -> list[str]:
+    """Return the names of the parts that are not ready yet."""
+    try:
+        missing = [name for name, check in status.check_all(grace_s=0).items() if not check.ok]
+    finally:
+        connections.close_all()
+    return missing if missing else [] if _web_answers() else ["web"]
+
+
+def _web_answers() -> bool:
+    connection = http.client.HTTPConnection(_reachable_host(), settings.HTTP_ADDRESS.port, 5)
+    try:
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True

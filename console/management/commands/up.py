@@ -1,0 +1,20 @@
+"""``manage.py up``: every process of an installation, in the foreground, until Ctrl-C."""
+
+import asyncio
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from console.installation import Installation
+
+
+class Command(BaseCommand):
+    """Start everything and stay."""
+
+    help = "Starts every process of OpenCLB and keeps them alive until Ctrl-C or SIGTERM."
+    # The start is short of time: `make check` and the tests run the checks.
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the installation in the foreground."""
+        raise SystemExit(asyncio.run(Installation().run()))

@@ -1,0 +1,116 @@
+"""What a Prometheus server collects from us: parts, publications, health, traffic of the proxies."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import redis
+from balancer.feed import read_counters, read_reports
+from django.db import DatabaseError
+from django.db.models import Count, F
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from balancer.exceptions import BalancerError
+from balancer.models import HealthState, PublishHead
+from proxy.snapshot import HealthStatus
+
+LISTENER_COUNTERS = {
+    "accepted": ("openclb_listener_connections", "Connections accepted."),
+    "requests": ("openclb_listener_requests", "HTTP requests answered."),
+    "bytes_in": ("openclb_listener_received_bytes", "Bytes received from clients."),
+    "bytes_out": ("openclb_listener_sent_bytes", "Bytes sent to clients."),
+}
+SERVER_COUNTERS = {
+    "connections": ("openclb_server_connections", "Connections opened to the server."),
+    "requests": ("openclb_server_requests", "HTTP requests sent to the server."),
+    "failures": ("openclb_server_failures", "Attempts that the server did not answer."),
+}
+
+
+def metrics_registry(parts: Mapping[str, bool]) -> CollectorRegistry:
+    """Return everything that can be counted now; what cannot be read is left out."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_EstateCollector(parts))
+    return registry
+
+
+class _EstateCollector(Collector):
+    def __init__(self, parts: Mapping[str, bool]) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge("openclb_part_up", "Whether a part works.", "part", self._parts)
+        for source in (_publications, _health, _nodes, _traffic):
+            try:
+                yield from list(source())
+            except (DatabaseError, redis.RedisError, BalancerError):
+                continue
+
+
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], float(value))
+    return family
+
+
+def _publications() -> Iterator[Metric]:
+    waiting = PublishHead.objects.filter(wanted__gt=F("published"))
+    lag = {head.load_balancer_public_id: head.wanted - head.published for head in waiting}
+    yield GaugeMetricFamily(
+        "openclb_publish_waiting", "Load balancers with a change not on the feed yet.", len(lag)
+    )
+    yield _gauge(
+        "openclb_publish_lag_versions", "Versions not on the feed yet.", "load_balancer", lag
+    )
+
+
+def _health() -> Iterator[Metric]:
+    rows = HealthState.objects.order_by().values_list("status").annotate(number=Count("pk"))
+    counts = dict.fromkeys(map(str, HealthStatus), 0) | dict(rows)
+    yield _gauge("openclb_health_probes", "Probed servers by status.", "status", counts)
+
+
+def _nodes() -> Iterator[Metric]:
+    reports = read_reports()
+    workers = {report.node: report.workers for report in reports}
+    faults = {report.node: len(report.faults) for report in reports}
+    refused = {report.node: len(report.refused) for report in reports}
+    yield _gauge("openclb_proxy_workers", "Worker processes of a proxy node.", "node", workers)
+    yield _gauge("openclb_proxy_listener_faults", "Listeners it cannot serve.", "node", faults)
+    yield _gauge("openclb_proxy_refused", "Snapshots it has refused.", "node", refused)
+
+
+def _traffic() -> Iterable[Metric]:
+    listener_labels, server_labels = ["node", "listener"], ["node", "listener", "server"]
+    counters = {
+        key: CounterMetricFamily(name, text, labels=listener_labels)
+        for key, (name, text) in LISTENER_COUNTERS.items()
+    }
+    of_servers = {
+        key: CounterMetricFamily(name, text, labels=server_labels)
+        for key, (name, text) in SERVER_COUNTERS.items()
+    }
+    active = GaugeMetricFamily(
+        "openclb_listener_active_connections", "Open connections.", labels=listener_labels
+    )
+    answers = CounterMetricFamily(
+        "openclb_listener_responses", "Answers by class.", labels=[*listener_labels, "class"]
+    )
+    for node, listener, counted in _counted_listeners():
+        place = [node, listener]
+        active.add_metric(place, counted.get("active", 0))
+        for key, family in counters.items():
+            family.add_metric(place, counted.get(key, 0))
+        for status_class, number in counted.get("responses", {}).items():
+            answers.add_metric([*place, status_class], number)
+        for server, numbers in counted.get("servers", {}).items():
+            for key, family in of_servers.items():
+                family.add_metric([*place, server], numbers.get(key, 0))
+    return [active, answers, *counters.values(), *of_servers.values()]
+
+
+def _counted_listeners() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for node, counters in read_counters().items():
+        for listener, counted in counters.get("listeners", {}).items():
+            yield node, listener, counted

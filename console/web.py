@@ -1,0 +1,31 @@
+"""How gunicorn serves the console: a few processes of threads that never outlive their parent."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from console.supervisor import die_with_parent
+
+bind = str(settings.HTTP_ADDRESS)
+worker_class = "gthread"
+workers = 2
+threads = 8
+preload_app = True
+timeout = 60
+graceful_timeout = 5
+keepalive = 15
+accesslog = None
+errorlog = "-"
+logconfig_dict = settings.LOGGING
+control_socket_disable = True
+# Its heartbeat file must not sit on a disk that can stall.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+_master = os.getpid()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tie the worker to the master: one killed with -9 leaves nobody that holds the port."""
+    die_with_parent(_master)
