@@ -146,9 +146,7 @@ def _hold_data_dir() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(lock, 20, 0).decode().strip()
-        raise _refuse(
-            f"{settings.DATA_DIR} is in use: OpenCLB runs there as pid {holder}"
-        ) from None
+        raise _refuse(f"{settings.DATA_DIR} is in use by pid {holder}, another `up`") from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     return lock

@@ -1,16 +1,16 @@
-"""What a Prometheus server collects from us: parts, publications, health, traffic of the proxies."""
+"""What a Prometheus server collects from us: parts, publications, health and traffic."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import redis
-from balancer.feed import read_counters, read_reports
 from django.db import DatabaseError
 from django.db.models import Count, F
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from balancer.exceptions import BalancerError
+from balancer.feed import read_counters, read_reports
 from balancer.models import HealthState, PublishHead
 from proxy.snapshot import HealthStatus
 

@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 64 * 1024
 TOLD_BYTES = 300
 # Ours and the proxy's (level=error), gunicorn's ([ERROR]); tracebacks stay in the file.
 _GRAVE = re.compile(
-    rb'level"?[=:] ?"?(warning|error|critical)\b|\[(WARNING|ERROR|CRITICAL)\]', re.I
+    rb'level"?[=:] ?"?(warning|error|critical)\b|\[(warning|error|critical)\]', re.IGNORECASE
 )
 
 

@@ -68,7 +68,7 @@ def _python(
     extra: Mapping[str, str] | None = None,
     inherited_fds: tuple[int, ...] = (),
 ) -> ProcessSpec:
-    environment = _environment() | (extra or {})
+    environment = _environment() | dict(extra or {})
     return ProcessSpec(name, (sys.executable, *arguments), environment, inherited_fds)
 
 

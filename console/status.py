@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import wraps
 
 import redis
-from balancer.feed import read_reports
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from balancer.exceptions import BalancerError
+from balancer.feed import read_reports
 from balancer.models import PublishHead
 from console.broker import BEAT_LEASE_KEY, broker_client, heartbeat_key
 from console.celery import HEALTH_QUEUES, WORKER_QUEUES
@@ -80,7 +80,7 @@ def _check_workers() -> PartStatus:
 
 def _check_beat() -> PartStatus:
     holder = broker_client().get(BEAT_LEASE_KEY)
-    return PartStatus(holder is not None, f"active: {holder}" if holder else "no beat is active")
+    return PartStatus(holder is not None, "active" if holder else "no beat is active")
 
 
 def _check_proxies(grace_s: float) -> PartStatus:
