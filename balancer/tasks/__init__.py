@@ -1,1 +1,3 @@
-"""Celery tasks: thin, repeatable calls of services; arguments are ids and versions."""
+"""Background work: thin, repeatable calls into the services."""
+
+from balancer.tasks import publishing  # noqa: F401  (registers the tasks)
