@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import TypeVar
 
 import redis
@@ -28,6 +29,8 @@ STOP_GRACE_S = 8.0
 BROKER_START_S = 20.0
 LOOK_EVERY_S = 0.1
 TELL_EVERY_S = 10.0
+PARENT_EVERY_S = 0.25
+MAKES = frozenset({"make", "gmake"})
 LONGEST_SOCKET_PATH = 107
 EXIT_CANNOT_START = 1
 STALE_KEYS = ("openclb:heartbeat:*", "openclb:report:*", "openclb:counters:*", "openclb:beat")
@@ -45,7 +48,8 @@ def tell(message: str) -> None:
 class Installation:
     """All processes of one data dir."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_parent: bool = False) -> None:
+        self._with_parent = with_parent
         self._stop_asked = asyncio.Event()
         self._started_at = time.monotonic()
 
@@ -55,6 +59,8 @@ class Installation:
         web_socket = _open_web_socket()
         supervisor = Supervisor(settings.DATA_DIR, tell=tell)
         self._follow_signals(supervisor)
+        if self._with_parent:
+            self._follow_parent(os.getppid())
         try:
             await self._start(supervisor, web_socket)
             await self._stop_asked.wait()
@@ -74,6 +80,13 @@ class Installation:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop)
+
+    def _follow_parent(self, parent: int) -> None:
+        """Look again and again whether the parent wants us to end."""
+        if os.getppid() != parent or is_interrupted(parent):
+            self._stop_asked.set()
+        else:
+            asyncio.get_running_loop().call_later(PARENT_EVERY_S, self._follow_parent, parent)
 
     async def _start(self, supervisor: Supervisor, web_socket: socket.socket) -> None:
         if not env.env_str("REDIS_URL"):
@@ -116,6 +129,22 @@ class Installation:
         tell(f"credentials: {settings.DATA_DIR / 'credentials.json'}")
         tell(f"logs:        {settings.DATA_DIR / 'logs'}")
         tell("Ctrl-C stops everything")
+
+
+def is_interrupted(process: int) -> bool:
+    """Tell whether a make has got SIGINT: from then on it waits for us without telling us.
+
+    A Ctrl-C in a terminal reaches us too; a signal sent to make alone does not. But make answers
+    it by no longer catching it, which the kernel shows.
+    """
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        facts = Path(f"/proc/{process}/status").read_text().splitlines()
+        name, caught = (
+            next(fact.split()[1] for fact in facts if fact.startswith(label))
+            for label in ("Name:", "SigCgt:")
+        )
+        return name in MAKES and not int(caught, 16) >> (signal.SIGINT - 1) & 1
+    return False
 
 
 def console_url() -> str:

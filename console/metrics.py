@@ -9,8 +9,7 @@ from django.db.models import Count, F
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from balancer.exceptions import BalancerError
-from balancer.feed import read_counters, read_reports
+from balancer.feed import FeedUnavailable, read_counters, read_reports
 from balancer.models import HealthState, PublishHead
 from proxy.snapshot import HealthStatus
 
@@ -43,7 +42,7 @@ class _EstateCollector(Collector):
         for source in (_publications, _health, _nodes, _traffic):
             try:
                 yield from list(source())
-            except (DatabaseError, redis.RedisError, BalancerError):
+            except (DatabaseError, redis.RedisError, FeedUnavailable):
                 continue
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024
-TOLD_BYTES = 300
+TOLD_CHARACTERS = 300
 # Ours and the proxy's (level=error), gunicorn's ([ERROR]); tracebacks stay in the file.
 _GRAVE = re.compile(
     rb'level"?[=:] ?"?(warning|error|critical)\b|\[(warning|error|critical)\]', re.IGNORECASE
@@ -24,6 +24,7 @@ class ProcessLog:
         self._path = path
         self._name = name
         self._tell = tell
+        self.last_line = ""
 
     async def pump(self, process: "subprocess.Popen[bytes]") -> None:
         """Copy what the process says until it, and whoever shares its output, is gone."""
@@ -36,6 +37,7 @@ class ProcessLog:
         try:
             while line := await _next_line(reader):
                 self._keep(line)
+                self.last_line = _shortened(line) or self.last_line
                 if _GRAVE.search(line):
                     self._tell(f"{self._name}: {_shortened(line)}")
         finally:
@@ -56,7 +58,7 @@ def _write(file: BinaryIO, line: bytes) -> None:
 
 def _shortened(line: bytes) -> str:
     text = line.decode(errors="replace").strip()
-    return text if len(text) <= TOLD_BYTES else f"{text[:TOLD_BYTES]}…"
+    return text if len(text) <= TOLD_CHARACTERS else f"{text[:TOLD_CHARACTERS]}…"
 
 
 async def _next_line(reader: asyncio.StreamReader) -> bytes:

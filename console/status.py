@@ -14,8 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from balancer.exceptions import BalancerError
-from balancer.feed import read_reports
+from balancer.feed import FeedUnavailable, read_reports
 from balancer.models import PublishHead
 from console.broker import BEAT_LEASE_KEY, broker_client, heartbeat_key
 from console.celery import HEALTH_QUEUES, WORKER_QUEUES
@@ -53,7 +52,7 @@ def check_all(*, grace_s: float = SYNC_GRACE_S) -> dict[str, PartStatus]:
 def _checked(check: Callable[[], PartStatus]) -> PartStatus:
     try:
         return check()
-    except (DatabaseError, redis.RedisError, BalancerError) as error:
+    except (DatabaseError, redis.RedisError, FeedUnavailable) as error:
         return PartStatus(False, f"{type(error).__name__}: {error}")
 
 

@@ -115,7 +115,7 @@ class SupervisedProcess:
             self._pid_file.unlink()
         await asyncio.wait([pump], timeout=LAST_WORDS_S)
         pump.cancel()
-        return _status_in_words(status)
+        return _status_in_words(status, self._log.last_line)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         parent = os.getpid()
@@ -203,5 +203,7 @@ def _in_words(delay_s: float) -> str:
     return f"in {delay_s:g} s" if delay_s else "now"
 
 
-def _status_in_words(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+def _status_in_words(status: int, last_line: str) -> str:
+    if status < 0:
+        return signal.Signals(-status).name
+    return f"exit status {status}: {last_line}" if status else "exit status 0"

@@ -5,15 +5,14 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
-if find_spec("balancer.feed"):
-    from console import status
+from console import status
 
-    urlpatterns += [
-        path("healthz", status.show_liveness, name="healthz"),
-        path("readyz", status.show_readiness, name="readyz"),
-        path("metrics", status.show_metrics, name="metrics"),
-    ]
+urlpatterns = [
+    path("healthz", status.show_liveness, name="healthz"),
+    path("readyz", status.show_readiness, name="readyz"),
+    path("metrics", status.show_metrics, name="metrics"),
+    path("admin/", admin.site.urls),
+]
 for prefix, module in (("api/", "balancer.api.urls"), ("", "console.pages.urls")):
     if find_spec(module):
         urlpatterns.append(path(prefix, include(module)))

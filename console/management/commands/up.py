@@ -1,6 +1,7 @@
 """``manage.py up``: every process of an installation, in the foreground, until Ctrl-C."""
 
 import asyncio
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -15,6 +16,14 @@ class Command(BaseCommand):
     # The start is short of time: `make check` and the tests run the checks.
     requires_system_checks: list[str] = []
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Offer the one switch, which the Makefile uses."""
+        parser.add_argument(
+            "--with-parent",
+            action="store_true",
+            help="also stop when the parent process ends or, being make, is interrupted",
+        )
+
+    def handle(self, *args: Any, with_parent: bool, **options: Any) -> None:
         """Run the installation in the foreground."""
-        raise SystemExit(asyncio.run(Installation().run()))
+        raise SystemExit(asyncio.run(Installation(with_parent=with_parent).run()))
