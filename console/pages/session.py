@@ -1,0 +1,34 @@
+"""Signing in and out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http import HttpResponse
+
+from console.forms.session import SignInForm
+
+KEPT_SESSION_S = 12 * 60 * 60
+
+
+class SignIn(LoginView):
+    """The login page; it returns to the page that was asked for, its panel included."""
+
+    template_name = "session/login.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the hint for a fresh installation."""
+        credentials = settings.DATA_DIR / "credentials.json"
+        return super().get_context_data(**kwargs, first_start=credentials.exists())
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Start the session; without the tick it ends with the browser."""
+        response = super().form_valid(form)
+        self.request.session.set_expiry(KEPT_SESSION_S if form.cleaned_data["keep"] else 0)
+        return response
+
+
+sign_in = SignIn.as_view()
+sign_out = LogoutView.as_view()

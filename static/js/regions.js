@@ -1,0 +1,39 @@
+// Regions that htmx refreshes: polling rests while nobody looks or somebody edits, and a refresh keeps ticks and open rows.
+// A region is an element with an id, hx-get, data-region and hx-trigger "every 5s, objectsChanged from:body".
+
+const isEdited = (region) =>
+  Boolean(region.querySelector(":popover-open")) || Boolean(document.querySelector("dialog:modal, .panel")) ||
+  (region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), select, textarea"));
+
+let kept = null;
+
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  const { elt, requestConfig } = event.detail;
+  if (!elt.hasAttribute?.("data-region") || requestConfig.triggeringEvent) return;
+  if (document.hidden || isEdited(elt)) event.preventDefault();
+});
+
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const region = event.detail.target;
+  kept = null;
+  if (!region.hasAttribute?.("data-region")) return;
+  kept = {
+    id: region.id,
+    ticked: new Set([...region.querySelectorAll(".row-check:checked")].map((box) => box.value)),
+    open: new Set([...region.querySelectorAll("details[open][id]")].map((each) => each.id)),
+    focus: region.contains(document.activeElement) ? document.activeElement.id : "",
+  };
+});
+
+document.body.addEventListener("htmx:afterSwap", () => {
+  const region = kept && document.getElementById(kept.id);
+  if (!region) return;
+  region.querySelectorAll(".row-check").forEach((box) => { if (kept.ticked.has(box.value)) box.checked = true; });
+  region.querySelectorAll("details[id]").forEach((each) => { if (kept.open.has(each.id)) each.open = true; });
+  if (kept.focus) document.getElementById(kept.focus)?.focus();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  document.querySelectorAll("[data-region]").forEach((region) => window.htmx?.trigger(region, "objectsChanged"));
+});
