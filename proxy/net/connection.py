@@ -1,0 +1,105 @@
+"""A non-blocking socket on the reactor, with the tail of what the kernel would not take yet.
+
+Whoever relays to a connection sends at once; only what is left over is copied. As long as there is
+such a tail the other side is not read, so memory per connection is bounded by one receive buffer.
+"""
+
+import contextlib
+import select
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.net.reactor import Reactor
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Connection:
+    """One socket. Subclasses say what its events mean in ``on_event``."""
+
+    __slots__ = ("_mask", "fd", "is_open", "reactor", "sock", "unsent")
+
+    def __init__(self, reactor: "Reactor", sock: socket.socket, mask: int) -> None:
+        self.reactor = reactor
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.unsent = bytearray()
+        self.is_open = True
+        self._mask = mask
+        reactor.register(self.fd, mask, self.on_event)
+
+    def on_event(self, mask: int) -> None:
+        """Handle readiness as epoll reports it."""
+        raise NotImplementedError
+
+    def send(self, data: bytes | memoryview) -> bool:
+        """Send, keep what is left over, and return whether nothing is; OSError: the peer is gone.
+
+        After an OSError of the first send on a connection the peer has got none of the data.
+        """
+        if self.unsent:
+            self.unsent += data
+            return False
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent == len(data):
+            return True
+        self.unsent += memoryview(data)[sent:]
+        self._set_mask(self._mask | WRITE)
+        return False
+
+    def flush(self) -> bool:
+        """Send more of the tail and return whether it is gone; OSError: the peer is gone."""
+        try:
+            sent = self.sock.send(self.unsent)
+        except BlockingIOError:
+            sent = 0
+        del self.unsent[:sent]
+        if self.unsent:
+            return False
+        self._set_mask(self._mask & ~WRITE)
+        return True
+
+    @property
+    def is_reading(self) -> bool:
+        """Return whether the connection asks for the peer's bytes."""
+        return bool(self._mask & READ)
+
+    def pause_reading(self) -> None:
+        """Leave the peer's bytes in the kernel until ``resume_reading``."""
+        self._set_mask(self._mask & ~READ)
+
+    def resume_reading(self) -> None:
+        """Ask for the peer's bytes again."""
+        self._set_mask(self._mask | READ)
+
+    def shut_down_writing(self) -> None:
+        """Tell the peer that nothing more will come."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the socket; what the kernel has taken is still delivered."""
+        if self.is_open:
+            self.is_open = False
+            self.reactor.unregister(self.fd)
+            self.sock.close()
+            self.unsent.clear()
+
+    def abort(self) -> None:
+        """Close with a reset, so that the peer never takes what it has for the whole."""
+        if self.is_open:
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.close()
+
+    def _set_mask(self, mask: int) -> None:
+        if mask != self._mask and self.is_open:
+            self._mask = mask
+            self.reactor.modify(self.fd, mask)

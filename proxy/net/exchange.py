@@ -1,0 +1,531 @@
+"""One request and its response: choose a server, reach it, relay both ways, give the rest back.
+
+The rules that decide what happens when a server fails (RFC 9110 section 9.2.2):
+
+- no connection: the next server is tried, for every method, since nothing was sent
+- a kept connection turns out dead before the first byte of a response: once more on a new
+  connection, when the method is idempotent and the request is still in our hands, or when the
+  kernel had taken none of it
+- anything later: 502, or a reset of the client's connection when its response has begun
+
+A response may begin, and even end, while the request's body is still being sent. It then says
+``Connection: close``, because the rest of that body will not be read as a request.
+"""
+
+import errno
+import time
+from typing import TYPE_CHECKING
+
+from proxy.core.exceptions import RemoteProtocolError
+from proxy.core.forwarding import upgrade_lines
+from proxy.core.http.bodies import Body, UntilCloseBody, body_of
+from proxy.core.http.events import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
+from proxy.core.http.framing import response_framing_line, response_length
+from proxy.core.http.writer import (
+    connection_line,
+    write_interim_head,
+    write_request_head,
+    write_response_head,
+)
+from proxy.core.reasons import Reason
+from proxy.net.connection import WRITE
+
+if TYPE_CHECKING:
+    from proxy.core.generation import Target
+    from proxy.net.http_client import HttpClient
+    from proxy.net.upstream import Upstream
+
+MAX_ATTEMPTS = 8
+"""How many servers one request may try."""
+MAX_INTERIM_RESPONSES = 32
+
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+# Our own shortages say nothing about the server.
+_OWN_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+
+
+class Exchange:
+    """One request of a client on its way to a server and back."""
+
+    __slots__ = (
+        "_attempts",
+        "_begun",
+        "_body",
+        "_client",
+        "_failure",
+        "_first",
+        "_head",
+        "_interims",
+        "_is_retried",
+        "_is_reusable",
+        "_is_tunnel",
+        "_request_id",
+        "_response_body",
+        "_server_takes_body",
+        "_stays_open",
+        "_target",
+        "_tried",
+        "_upstream",
+    )
+
+    def __init__(self, client: "HttpClient", head: RequestHead, request_id: bytes) -> None:
+        self._client = client
+        self._head = head
+        self._request_id = request_id
+        self._first = b""  # head and first part of the body, as long as they can be sent again
+        self._body: Body | None = None  # None: the request is complete
+        self._response_body: Body | None = None
+        self._upstream: Upstream | None = None
+        self._target: Target | None = None
+        self._tried: tuple[Target, ...] = ()
+        self._failure: Reason | None = None
+        self._attempts = 0
+        self._interims = 0
+        self._begun = False
+        self._is_retried = False
+        self._is_reusable = False
+        self._is_tunnel = False
+        self._server_takes_body = True
+        self._stays_open = False
+
+    # --- the way to a server ---------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Take what is here of the body and try to reach a server."""
+        client, head = self._client, self._head
+        listener = client.service.plan.listener
+        first = write_request_head(
+            head,
+            peer=client.peer_text,
+            request_id=self._request_id,
+            append_forwarded_for=listener.forwarded_for,
+            default_host=b"" if head.is_http_11 else _own_address(client),
+        )
+        if head.length:
+            self._body = body_of(head.length)
+            try:
+                first += self._take_body_from_reader()
+            except RemoteProtocolError as error:
+                client.refuse(error)
+                return
+        self._first = first
+        self._try_next_server()
+
+    def _take_body_from_reader(self) -> bytes:
+        body, reader = self._body, self._client.reader
+        assert body is not None
+        rest = reader.take_rest()
+        part = body.receive(memoryview(rest))
+        reader.put_back(rest[part.consumed :])
+        if body.done:
+            self._body = None
+        return b"".join(part.relay)
+
+    def _try_next_server(self) -> None:
+        service = self._client.service
+        plan = service.plan
+        while self._attempts < MAX_ATTEMPTS:
+            target = plan.pick(service.availability, time.monotonic(), self._tried)
+            if isinstance(target, Reason):
+                self._failure = self._failure or target
+                break
+            self._attempts += 1
+            self._target = target
+            service.counters.begin_server(target.server_id)
+            if self._reach(target, is_fresh=False):
+                return
+        self._fail(self._failure or Reason.CONNECT_FAILED)
+
+    def _reach(self, target: "Target", *, is_fresh: bool) -> bool:
+        """Begin to send to the server and return whether that is under way."""
+        client = self._client
+        try:
+            self._upstream = upstream = client.service.upstreams.acquire(
+                target.address,
+                target.port,
+                self,
+                is_fresh=is_fresh,
+                is_checked=self._head.method not in _IDEMPOTENT,
+            )
+        except OSError as error:
+            self._note_unreachable(Reason.CONNECT_FAILED, error)
+            return False
+        if upstream.is_connecting:
+            client.touch(client.service.plan.listener.connect_timeout_s)
+            if self._body is not None:
+                client.pause_reading()
+            return True
+        try:
+            self._send_first(upstream)
+        except OSError as error:
+            self._drop_upstream()
+            if upstream.was_idle:
+                return self._reach(target, is_fresh=True)
+            self._note_unreachable(Reason.CONNECT_FAILED, error)
+            return False
+        return True
+
+    def _send_first(self, upstream: "Upstream") -> None:
+        client = self._client
+        client.touch(client.service.plan.listener.request_timeout_s)
+        is_sent = upstream.send(self._first)
+        if self._body is not None:
+            if is_sent:
+                client.resume_reading()
+            else:
+                client.pause_reading()
+
+    def _note_unreachable(self, reason: Reason, error: OSError | None) -> None:
+        """Remember that the server could not be reached, and keep others away from it."""
+        target, service = self._target, self._client.service
+        assert target is not None
+        self._failure = reason
+        self._tried = (*self._tried, target)
+        service.counters.fail_server(target.server_id)
+        if error is None or error.errno not in _OWN_SHORTAGES:
+            service.availability.eject(target, time.monotonic())
+
+    def _give_up_connecting(self, reason: Reason, error: OSError | None) -> None:
+        self._drop_upstream()
+        self._note_unreachable(reason, error)
+        self._try_next_server()
+
+    # --- events of the server --------------------------------------------------------------------
+
+    def on_upstream_event(self, mask: int) -> None:
+        """Handle readiness of the server's connection."""
+        upstream = self._upstream
+        assert upstream is not None
+        if upstream.is_connecting:
+            self._on_connected(upstream)
+            return
+        if mask & WRITE and upstream.unsent:
+            self._flush(upstream)
+        if mask & ~WRITE and upstream.is_open:
+            self._receive(upstream)
+
+    def _on_connected(self, upstream: "Upstream") -> None:
+        error = upstream.finish_connecting()
+        if error is None:
+            try:
+                self._send_first(upstream)
+            except OSError as send_error:
+                error = send_error
+        if error is not None:
+            self._give_up_connecting(Reason.CONNECT_FAILED, error)
+
+    def _flush(self, upstream: "Upstream") -> None:
+        client = self._client
+        try:
+            is_empty = upstream.flush()
+        except OSError:
+            self._stop_sending_body(upstream)
+            return
+        client.touch(client.service.plan.listener.request_timeout_s)
+        if is_empty and self._body is not None:
+            client.resume_reading()
+
+    def _receive(self, upstream: "Upstream") -> None:
+        reactor = upstream.reactor
+        try:
+            size = upstream.sock.recv_into(reactor.buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._on_server_end(is_clean=False)
+            return
+        if size == 0:
+            self._on_server_end(is_clean=True)
+        elif self._begun:
+            self._relay_response(reactor.view[:size])
+        else:
+            self._receive_head(upstream, reactor.view[:size])
+
+    def _on_server_end(self, *, is_clean: bool) -> None:
+        """The server will send nothing more."""
+        if not self._begun:
+            self._on_unanswered()
+        elif is_clean and isinstance(self._response_body, UntilCloseBody):
+            self._finish()
+        else:
+            self._client.abort()
+
+    def _on_unanswered(self) -> None:
+        """The server closed before its response was there: perhaps try again, else 502."""
+        upstream, target = self._upstream, self._target
+        assert upstream is not None
+        assert target is not None
+        may_retry = (
+            upstream.was_idle
+            and not self._is_retried
+            and not self._interims
+            and not upstream.reader.has_input
+            and bool(self._first)
+            and self._head.method in _IDEMPOTENT
+        )
+        was_silent = not upstream.reader.has_input
+        self._drop_upstream()
+        if not may_retry:
+            self._fail(Reason.UPSTREAM_CLOSED if was_silent else Reason.BAD_RESPONSE)
+            return
+        self._is_retried = True
+        if not self._reach(target, is_fresh=True):
+            self._try_next_server()
+
+    # --- the request's body ----------------------------------------------------------------------
+
+    @property
+    def wants_body(self) -> bool:
+        """Return whether the client's next bytes belong to this request."""
+        return self._body is not None
+
+    def relay_request(self, data: memoryview) -> None:
+        """Pass on a part of the request's body; what follows the body is the next request's."""
+        body, client, upstream = self._body, self._client, self._upstream
+        assert body is not None
+        assert upstream is not None
+        try:
+            part = body.receive(data)
+        except RemoteProtocolError as error:
+            self._refuse(error)
+            return
+        if part.consumed < len(data):
+            client.reader.receive(data[part.consumed :])
+        if body.done:
+            self._body = None
+        if part.relay:
+            self._first = b""
+            client.touch(client.service.plan.listener.request_timeout_s)
+            self._send_body(upstream, part.relay)
+
+    def _send_body(self, upstream: "Upstream", parts: list[bytes | memoryview]) -> None:
+        try:
+            is_sent = upstream.send(parts[0] if len(parts) == 1 else b"".join(parts))
+        except OSError:
+            self._stop_sending_body(upstream)
+            return
+        if not is_sent and self._body is not None:
+            self._client.pause_reading()
+
+    def _stop_sending_body(self, upstream: "Upstream") -> None:
+        """The server takes no more of the request; it may have answered before it closed."""
+        self._server_takes_body = False
+        upstream.unsent.clear()
+        self._client.pause_reading()
+        self._receive(upstream)
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        """The request's body is malformed: the server sees it cut, the client an error."""
+        self._drop_upstream()
+        if self._begun:
+            self._client.abort()
+        else:
+            self._client.refuse(error)
+
+    def on_client_end(self) -> None:
+        """The client will send nothing more."""
+        if self._is_tunnel:
+            assert self._upstream is not None
+            self._body = None
+            self._upstream.shut_down_after_unsent()
+        elif self._body is not None:
+            self._refuse(RemoteProtocolError("the request's body is incomplete"))
+
+    # --- the response ----------------------------------------------------------------------------
+
+    def _receive_head(self, upstream: "Upstream", data: memoryview) -> None:
+        reader = upstream.reader
+        try:
+            reader.receive(data)
+            head = reader.next_head()
+            while head is not None and head.status < 200 and head.status != 101:
+                self._relay_interim(head)
+                head = reader.next_head()
+            if head is None:
+                return
+            if head.status == 101:
+                self._begin_tunnel(upstream, head)
+            else:
+                self._begin_response(upstream, head)
+        except RemoteProtocolError:
+            self._drop_upstream()
+            self._fail(Reason.BAD_RESPONSE)
+
+    def _relay_interim(self, head: ResponseHead) -> None:
+        self._interims += 1
+        if self._interims > MAX_INTERIM_RESPONSES:
+            raise RemoteProtocolError("too many interim responses")
+        if self._head.is_http_11:
+            self._client.deliver(write_interim_head(head))
+
+    def _begin_response(self, upstream: "Upstream", head: ResponseHead) -> None:
+        """Send the response's head together with what is here of its body."""
+        request, client = self._head, self._client
+        length = response_length(head.status, head.fields, request.method)
+        is_decoded = length == CHUNKED and not request.is_http_11
+        body = body_of(length, decode=is_decoded)
+        rest = upstream.reader.take_rest()
+        part = body.receive(memoryview(rest))
+        self._is_reusable = head.keep_alive and part.consumed == len(rest)
+        self._stays_open = (
+            request.keep_alive
+            and self._body is None
+            and length != UNTIL_CLOSE
+            and not is_decoded
+            and client.may_stay_open
+        )
+        framing_line = (
+            b"" if is_decoded else response_framing_line(head.status, head.fields, length)
+        )
+        self._begin_relaying(head, framing_line, self._connection_line(head), body, part.relay)
+
+    def _begin_relaying(
+        self,
+        head: ResponseHead,
+        framing_line: bytes,
+        connection: bytes,
+        body: Body,
+        relay: list[bytes | memoryview],
+    ) -> None:
+        client = self._client
+        self._begun = True
+        self._first = b""
+        self._response_body = body
+        client.service.counters.count_response(head.status)
+        data = write_response_head(
+            head,
+            framing_line=framing_line,
+            connection_line=connection,
+            request_id=self._request_id,
+        )
+        if client.deliver(b"".join((data, *relay)) if relay else data):
+            self._go_on(body)
+
+    def _connection_line(self, head: ResponseHead) -> bytes:
+        if head.status == 426 and head.fields.upgrade:
+            close = b"" if self._stays_open else b"Connection: close\r\n"
+            return close + upgrade_lines(head.fields.upgrade)
+        return connection_line(keep_alive=self._stays_open, is_http_11=self._head.is_http_11)
+
+    def _begin_tunnel(self, upstream: "Upstream", head: ResponseHead) -> None:
+        """Both sides leave HTTP: from here on bytes are passed on as they come."""
+        client = self._client
+        if not (self._head.is_http_11 and self._head.fields.upgrade):
+            raise RemoteProtocolError("101 without an upgrade")
+        self._is_tunnel = True
+        self._body = UntilCloseBody()
+        rest = upstream.reader.take_rest()
+        relay: list[bytes | memoryview] = [rest] if rest else []
+        connection = upgrade_lines(head.fields.upgrade or self._head.fields.upgrade)
+        self._begin_relaying(head, b"", connection, UntilCloseBody(), relay)
+        if client.is_open:
+            early = client.reader.take_rest()
+            client.resume_reading()
+            if early:
+                self._send_body(upstream, [early])
+
+    def _relay_response(self, data: memoryview) -> None:
+        """Pass on a part of the response's body."""
+        body, client = self._response_body, self._client
+        assert body is not None
+        try:
+            part = body.receive(data)
+        except RemoteProtocolError:
+            client.abort()
+            return
+        client.touch(client.service.plan.listener.request_timeout_s)
+        if part.consumed < len(data):
+            self._is_reusable = False
+        relay = part.relay
+        if relay and not client.deliver(relay[0] if len(relay) == 1 else b"".join(relay)):
+            return
+        self._go_on(body)
+
+    def _go_on(self, body: Body) -> None:
+        """Finish when the response is complete; wait while the client does not keep up."""
+        if body.done:
+            self._finish()
+        elif self._client.unsent and self._upstream is not None:
+            self._upstream.pause_reading()
+
+    def on_client_drained(self) -> None:
+        """The client has taken all that was waiting for it."""
+        if self._upstream is not None and not self._upstream.is_connecting:
+            self._upstream.resume_reading()
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        client, upstream = self._client, self._upstream
+        assert upstream is not None
+        is_complete = self._body is None and not self._is_tunnel
+        if self._is_reusable and is_complete and not upstream.unsent:
+            self._upstream = None
+            self._end_server()
+            client.service.upstreams.release(upstream)
+        else:
+            self._drop_upstream()
+        # A client that asked for the end itself sends nothing that could be lost.
+        lingers = self._head.keep_alive or not is_complete
+        client.finish(stays_open=self._stays_open, lingers=lingers)
+
+    def on_deadline(self) -> None:
+        """Nothing has happened for as long as it may."""
+        upstream = self._upstream
+        assert upstream is not None
+        if upstream.is_connecting:
+            self._give_up_connecting(Reason.UPSTREAM_TIMEOUT, None)
+        elif self._begun:
+            self._client.abort()
+        elif self._body is not None and self._server_takes_body and not upstream.unsent:
+            self._refuse(RemoteProtocolError("the request's body took too long", 408))
+        else:
+            self._drop_upstream()
+            self._fail(Reason.UPSTREAM_TIMEOUT)
+
+    def _fail(self, reason: Reason) -> None:
+        """Answer in the server's place."""
+        client, head = self._client, self._head
+        stays_open = head.keep_alive and self._body is None and client.may_stay_open
+        client.answer(
+            _STATUS_OF.get(reason, 503),
+            reason,
+            self._request_id,
+            stays_open=stays_open,
+            is_http_11=head.is_http_11,
+            has_body=head.method != b"HEAD",
+        )
+        client.finish(stays_open=stays_open)
+
+    def on_upstream_aborted(self) -> None:
+        """The server's connection was given up: nothing sensible can follow."""
+        self._client.abort()
+
+    def cancel(self) -> None:
+        """The client is gone: give up."""
+        self._drop_upstream()
+
+    def _drop_upstream(self) -> None:
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.owner = None
+            upstream.close()
+            self._end_server()
+
+    def _end_server(self) -> None:
+        assert self._target is not None
+        self._client.service.counters.end_server(self._target.server_id)
+
+
+_STATUS_OF = {
+    Reason.CONNECT_FAILED: 502,
+    Reason.BAD_RESPONSE: 502,
+    Reason.UPSTREAM_CLOSED: 502,
+    Reason.UPSTREAM_TIMEOUT: 504,
+}
+
+
+def _own_address(client: "HttpClient") -> bytes:
+    """Return the address that the client connected to, as a Host."""
+    address, port = client.sock.getsockname()[:2]
+    return f"{address}:{port}".encode("ascii")

@@ -1,0 +1,323 @@
+"""One client connection: its requests in order, one exchange at a time, and how it ends.
+
+The connection reads heads and owns everything that the client sees; an ``Exchange`` owns one
+request and its way to a server. Requests that a client sends ahead wait in the reader, up to a
+bound, and are answered in order.
+
+How a connection ends matters (RFC 9112 section 9.6): after an answer that the client may not have
+expected we stop sending, read on for a moment and only then close, since closing with unread input
+makes the kernel reset the connection and the answer may be lost. A response that was cut is ended
+with a reset, so that nobody takes it for the whole.
+"""
+
+import random
+import socket
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from proxy.core.exceptions import RemoteProtocolError
+from proxy.core.http.events import RequestFields
+from proxy.core.http.headers import BlockMemo
+from proxy.core.http.request_reader import RequestReader, request_memo
+from proxy.core.http.writer import connection_line, write_own_answer
+from proxy.core.reasons import Reason
+from proxy.net.connection import READ, WRITE, Connection
+from proxy.net.exchange import Exchange
+
+if TYPE_CHECKING:
+    from proxy.net.listeners import ListenerService
+    from proxy.net.reactor import Reactor
+
+HEAD_TIMEOUT_S = 15.0
+"""How long a client may take for one head, counted from its first byte."""
+LINGER_S = 2.0
+"""How long we read on after the last answer, so that the client can fetch it."""
+MAX_PIPELINED_BYTES = 64 * 1024
+"""How much a client may send ahead before we stop reading it."""
+
+
+@lru_cache(maxsize=1)
+def _shared_memo() -> BlockMemo[RequestFields]:
+    return request_memo()
+
+
+def new_request_id() -> bytes:
+    """Return a fresh request id of 32 hexadecimal digits."""
+    return b"%032x" % random.getrandbits(128)
+
+
+class HttpClient(Connection):
+    """A client of an HTTP listener."""
+
+    __slots__ = (
+        "_deadline",
+        "_exchange",
+        "_has_ended",
+        "_is_advancing",
+        "_is_lingering",
+        "_lingers",
+        "_saw_end",
+        "_stops",
+        "_waits_for_head",
+        "peer",
+        "peer_text",
+        "reader",
+        "service",
+    )
+
+    def __init__(
+        self,
+        reactor: "Reactor",
+        sock: socket.socket,
+        peer: tuple[str, int],
+        service: "ListenerService",
+    ) -> None:
+        self.service = service
+        self.peer = peer
+        self.peer_text = peer[0].encode("ascii")
+        self.reader = RequestReader(_shared_memo())
+        self._exchange: Exchange | None = None
+        self._is_advancing = False
+        self._waits_for_head = False
+        self._saw_end = False
+        self._stops = False
+        self._has_ended = False
+        self._lingers = True
+        self._is_lingering = False
+        sock.setblocking(False)
+        super().__init__(reactor, sock, READ)
+        self._deadline = reactor.deadlines.schedule(
+            service.plan.listener.idle_timeout_s, self._on_deadline
+        )
+        service.connections.add(self)
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def on_event(self, mask: int) -> None:
+        """Send what is waiting, then take what the client sent."""
+        if mask & WRITE and self.unsent:
+            self._flush()
+        if mask & ~WRITE and self.is_open:
+            if self.is_reading:
+                self._receive()
+            elif mask & ~(READ | WRITE):
+                # Not reading, and yet told of an error or hang-up: the client is gone for good.
+                self.abort()
+
+    def _flush(self) -> None:
+        try:
+            is_empty = self.flush()
+        except OSError:
+            self.abort()
+            return
+        self.touch(self.service.plan.listener.request_timeout_s)
+        if not is_empty:
+            return
+        if self._has_ended:
+            self._end()
+        elif self._exchange is not None:
+            self._exchange.on_client_drained()
+        else:
+            self._advance()
+
+    def _receive(self) -> None:
+        reactor = self.reactor
+        try:
+            size = self.sock.recv_into(reactor.buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        if size == 0:
+            self._receive_end()
+            return
+        self.service.counters.bytes_in += size
+        data = reactor.view[:size]
+        exchange = self._exchange
+        if exchange is None:
+            if not self._has_ended:
+                self.reader.receive(data)
+                self._advance()
+        elif exchange.wants_body:
+            exchange.relay_request(data)
+        else:
+            self.reader.receive(data)
+            if self.reader.buffered_bytes > MAX_PIPELINED_BYTES:
+                self.pause_reading()
+
+    def _receive_end(self) -> None:
+        """The client will send nothing more; it may still wait for its answer."""
+        if self._is_lingering:
+            self.close()
+            return
+        self._saw_end = True
+        self.pause_reading()
+        if self._exchange is not None:
+            self._exchange.on_client_end()
+        elif not self._has_ended and not self.unsent:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        """No request is being served and none can come any more."""
+        if self.reader.has_input:
+            self.refuse(RemoteProtocolError("the request is incomplete"))
+        else:
+            self.close()
+
+    def _on_deadline(self) -> None:
+        deadlines = self.reactor.deadlines
+        if self._exchange is not None:
+            self._deadline = deadlines.schedule(
+                self.service.plan.listener.request_timeout_s, self._on_deadline
+            )
+            self._exchange.on_deadline()
+        elif self.unsent:
+            self.abort()
+        elif self._has_ended or not self.reader.has_input:
+            self.close()
+        else:
+            self._deadline = deadlines.schedule(LINGER_S, self._on_deadline)
+            self.refuse(RemoteProtocolError("the request head took too long", 408))
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Serve the requests that are here, one after the other."""
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        try:
+            while self._exchange is None and not self.unsent and not self._has_ended:
+                if not self._begin_next():
+                    break
+        finally:
+            self._is_advancing = False
+
+    def _begin_next(self) -> bool:
+        """Begin the next request and return whether there was one."""
+        try:
+            head = self.reader.next_head() if self.reader.has_input else None
+        except RemoteProtocolError as error:
+            self.refuse(error)
+            return False
+        if head is None:
+            self._wait_for_head()
+            return False
+        self._waits_for_head = False
+        self.service.counters.requests += 1
+        request_id = head.fields.request_id or new_request_id()
+        self._exchange = Exchange(self, head, request_id)
+        self._exchange.begin()
+        return True
+
+    def _wait_for_head(self) -> None:
+        if self._saw_end:
+            self._stop_waiting()
+        elif not self.reader.has_input:
+            self._waits_for_head = False
+            if self._stops or self.service.closing:
+                self.close()
+            else:
+                self.touch(self.service.plan.listener.idle_timeout_s)
+                self.resume_reading()
+        else:
+            # The time for a head does not start again with every byte of it.
+            if not self._waits_for_head:
+                self._waits_for_head = True
+                self.touch(HEAD_TIMEOUT_S)
+            self.resume_reading()
+
+    # --- what an exchange does with its client ---------------------------------------------------
+
+    def touch(self, delay_s: float) -> None:
+        """Begin to wait anew for whatever comes next."""
+        self._deadline.touch(delay_s)
+
+    def deliver(self, data: bytes | memoryview) -> bool:
+        """Send a part of a response and return whether the client is still there."""
+        self.service.counters.bytes_out += len(data)
+        try:
+            self.send(data)
+        except OSError:
+            self.abort()
+            return False
+        return True
+
+    @property
+    def may_stay_open(self) -> bool:
+        """Return whether another request on this connection would be served."""
+        return not (self._stops or self._saw_end or self.service.closing)
+
+    def finish(self, *, stays_open: bool, lingers: bool = True) -> None:
+        """The exchange is over and its response was delivered or is waiting in the tail."""
+        self._exchange = None
+        if not self.is_open:
+            return
+        if stays_open:
+            self._advance()
+        else:
+            self._finish_last(lingers=lingers)
+
+    def refuse(self, error: RemoteProtocolError) -> None:
+        """Answer a request that breaks the protocol; its connection cannot be used any more."""
+        reason = Reason.REQUEST_TIMEOUT if error.status == 408 else Reason.BAD_REQUEST
+        self.answer(error.status, reason, new_request_id(), stays_open=False)
+        self.finish(stays_open=False)
+
+    def answer(
+        self,
+        status: int,
+        reason: Reason,
+        request_id: bytes,
+        *,
+        stays_open: bool,
+        is_http_11: bool = True,
+        has_body: bool = True,
+    ) -> None:
+        """Send an answer of our own."""
+        self.service.counters.count_response(status)
+        self.deliver(
+            write_own_answer(
+                status,
+                reason=reason,
+                request_id=request_id,
+                connection=connection_line(keep_alive=stays_open, is_http_11=is_http_11),
+                has_body=has_body,
+            )
+        )
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def close_when_idle(self) -> None:
+        """Finish the request in flight, if there is one, then close."""
+        self._stops = True
+        if self._exchange is None and not self._has_ended and not self.unsent:
+            self.close()
+
+    def _finish_last(self, *, lingers: bool) -> None:
+        self._has_ended = True
+        self._lingers = lingers
+        if not self.unsent:
+            self._end()
+
+    def _end(self) -> None:
+        """Close after the last answer, and after the client has had time to fetch it."""
+        if self._saw_end or not self._lingers:
+            self.close()
+            return
+        self._is_lingering = True
+        self.shut_down_writing()
+        self.touch(LINGER_S)
+        self.resume_reading()
+
+    def close(self) -> None:
+        """Close the connection and give up the request in flight."""
+        if not self.is_open:
+            return
+        super().close()
+        self._deadline.cancel()
+        self.service.connections.discard(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.cancel()
