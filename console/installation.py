@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import redis
-from balancer.demo.credentials import write_credentials
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connections
 
-from balancer.demo.estate import load_estate
 from console import env, status
 from console.broker import broker_client
+from console.preparation import prepare_installation
 from console.processes import broker_process, control_processes, demo_process, proxy_process
 from console.supervisor import Supervisor
 
@@ -94,7 +92,7 @@ class Installation:
         if not await self._unless_stopped(_wait_for_broker()):
             return
         supervisor.start(proxy_process())
-        if not await self._unless_stopped(asyncio.to_thread(_prepare_database)):
+        if not await self._unless_stopped(asyncio.to_thread(_prepare)):
             return
         for spec in control_processes(web_socket.fileno()):
             supervisor.start(spec)
@@ -216,15 +214,8 @@ def _forget_signs_of_life() -> None:
             client.delete(*stale)
 
 
-def _prepare_database() -> bool:
-    """Bring the tables up to date and, once, write the demo and the credentials."""
-    try:
-        call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
-        if settings.OPENCLB_DEMO:
-            load_estate()
-        write_credentials()
-    finally:
-        connections.close_all()
+def _prepare() -> bool:
+    prepare_installation()
     return True
 
 

@@ -42,16 +42,25 @@ def demo_process() -> ProcessSpec:
     return _python("demo", [str(settings.BASE_DIR / "manage.py"), "demo", "serve"])
 
 
-def control_processes(web_socket: int) -> list[ProcessSpec]:
-    """Return web, workers and beat; they need the broker and a migrated database."""
-    web = ["-m", "gunicorn", "-c", "python:console.web", "--bind", f"fd://{web_socket}"]
+def control_processes(web_socket: int | None = None) -> list[ProcessSpec]:
+    """Return web, workers and beat; they need the broker and a migrated database.
+
+    With a listening socket of ours the web process serves on that, else it opens its own.
+    """
     health_slots = settings.OPENCLB_HEALTH_SHARDS + 1
     return [
-        _python("web", [*web, "console.wsgi"], inherited_fds=(web_socket,)),
+        _web(web_socket),
         _worker("worker", WORKER_QUEUES, PUBLISHING_SLOTS),
         _worker("worker-health", HEALTH_QUEUES, health_slots),
         _python("beat", ["-m", "celery", "-q", "-A", "console.celery", "beat"]),
     ]
+
+
+def _web(web_socket: int | None) -> ProcessSpec:
+    command = ["-m", "gunicorn", "-c", "python:console.web", "console.wsgi"]
+    if web_socket is None:
+        return _python("web", command)
+    return _python("web", [*command, "--bind", f"fd://{web_socket}"], inherited_fds=(web_socket,))
 
 
 def _worker(name: str, queues: Iterable[str], slots: int) -> ProcessSpec:
