@@ -1,9 +1,11 @@
 """The only door from services to Celery: tasks are named, not imported."""
 
-from functools import partial
-
+import structlog
 from celery import current_app
 from django.db import transaction
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
 
 
 def after_commit(task_name: str, *arguments: str | int) -> None:
@@ -13,4 +15,11 @@ def after_commit(task_name: str, *arguments: str | int) -> None:
     (PublishHead) stays behind and reconcile sends what is missing.
     """
     signature = current_app.signature(task_name, args=arguments)
-    transaction.on_commit(partial(signature.apply_async, retry=False), robust=True)
+
+    def send() -> None:
+        try:
+            signature.apply_async(retry=False)
+        except OperationalError as error:
+            log.warning("task_not_sent", task=task_name, reason=str(error))
+
+    transaction.on_commit(send, robust=True)

@@ -105,9 +105,9 @@ def run_script(script: str, keys: Iterable[str], arguments: Iterable[str | int])
 # Answer with the entry that is in force afterwards.
 _PUT_SNAPSHOT = """
 local stored = redis.call('hget', KEYS[1], ARGV[1])
-if stored then
-  local version = cjson.decode(stored).version
-  local offered = tonumber(ARGV[2])
+local readable, entry = pcall(cjson.decode, stored)
+if readable and type(entry) == 'table' and tonumber(entry.version) then
+  local version, offered = tonumber(entry.version), tonumber(ARGV[2])
   if version > offered or (version == offered and stored ~= ARGV[3]) then return stored end
 end
 redis.call('hset', KEYS[1], ARGV[1], ARGV[3])
@@ -148,9 +148,18 @@ def _put(load_balancer: str, entry: IndexEntry, document: str) -> IndexEntry:
 
 @needs_feed
 def read_index() -> dict[str, IndexEntry]:
-    """Return which version of each load balancer is on the feed."""
+    """Return which version of each load balancer is on the feed.
+
+    A damaged line is left out: reconcile misses it and writes it again.
+    """
     lines = client().hgetall(FEED_INDEX_KEY)
-    return {str(key): IndexEntry.from_json(line) for key, line in lines.items()}
+    entries = {}
+    for load_balancer, line in lines.items():
+        try:
+            entries[str(load_balancer)] = IndexEntry.from_json(line)
+        except SnapshotInvalid as error:
+            log.warning("index_line_unreadable", load_balancer=load_balancer, reason=str(error))
+    return entries
 
 
 @needs_feed

@@ -45,8 +45,7 @@ def reconcile_feed() -> int:
     newer, unless the database came back from a backup.
     """
     index, reports = feed.read_index(), feed.read_reports()
-    for public_id in _missing_heads():
-        _raise_head(public_id)
+    _follow_rows()
     heads = {head.load_balancer_public_id: head for head in PublishHead.objects.all()}
     sent = 0
     for public_id, head in heads.items():
@@ -74,16 +73,21 @@ def _raise_head(public_id: str, *, above: int = 0, deleted: bool = False) -> int
 def _publish(public_id: str) -> None:
     """Send what is wanted now; where the feed is ahead of the database, lift the head and send."""
     version, snapshot = _read_wanted(public_id)
-    current = _send(public_id, version, snapshot)
-    if current != _entry(version, snapshot):
-        log.warning("head_lifted", load_balancer=public_id, wanted=version, feed=current.version)
-        _raise_head(public_id, above=current.version)
+    in_force = _send(public_id, version, snapshot)
+    if in_force != _entry(version, snapshot) and _is_ahead(public_id, version, in_force):
+        log.warning("head_lifted", load_balancer=public_id, wanted=version, seen=in_force.version)
+        _raise_head(public_id, above=in_force.version)
         version, snapshot = _read_wanted(public_id)
-        if _send(public_id, version, snapshot) != _entry(version, snapshot):
-            return  # someone published a later one meanwhile
-    PublishHead.objects.filter(load_balancer_public_id=public_id, published__lt=version).update(
-        published=version, published_at=timezone.now()
-    )
+        in_force = _send(public_id, version, snapshot)
+    if in_force == _entry(version, snapshot):
+        heads = PublishHead.objects.filter(load_balancer_public_id=public_id)
+        heads.filter(published__lt=version).update(published=version, published_at=timezone.now())
+
+
+def _is_ahead(public_id: str, version: int, in_force: IndexEntry) -> bool:
+    """Tell a feed of another history from one where another publisher was simply faster."""
+    wanted = PublishHead.objects.get(load_balancer_public_id=public_id).wanted
+    return in_force.version == version or in_force.version > wanted
 
 
 def _read_wanted(public_id: str) -> tuple[int, Snapshot | None]:
@@ -112,11 +116,14 @@ def _entry(version: int, snapshot: Snapshot | None) -> IndexEntry:
     return feed.index_entry(snapshot)
 
 
-def _missing_heads() -> list[str]:
-    """Return load balancers that came into the database past the services."""
-    known = PublishHead.objects.values("load_balancer_public_id")
-    unknown = LoadBalancer.objects.exclude(public_id__in=known)
-    return list(unknown.values_list("public_id", flat=True))
+def _follow_rows() -> None:
+    """Raise the heads of load balancers that came or went past the services."""
+    heads = PublishHead.objects.values("load_balancer_public_id")
+    rows = LoadBalancer.objects.values("public_id")
+    for row in LoadBalancer.objects.exclude(public_id__in=heads):
+        request_publish(row)
+    for head in PublishHead.objects.filter(deleted=False).exclude(load_balancer_public_id__in=rows):
+        request_tombstone(head.load_balancer_public_id)
 
 
 def _reconcile_head(
