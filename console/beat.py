@@ -10,7 +10,8 @@ import structlog
 from celery.beat import Scheduler
 from kombu.exceptions import OperationalError
 
-from console.broker import BEAT_LEASE_KEY, broker_client
+from balancer import feed
+from console.broker import BEAT_LEASE_KEY
 from console.celery import SCHEDULE, Periodic
 
 LEASE_MS = 4000
@@ -32,7 +33,7 @@ class BeatLease:
 
     def __init__(self, holder: str) -> None:
         self._holder = holder
-        self._hold = broker_client().register_script(_HOLD)
+        self._hold = feed.client().register_script(_HOLD)
         self._held: bool | None = None
 
     def hold(self) -> bool:

@@ -17,8 +17,8 @@ import redis
 from django.conf import settings
 from django.db import connections
 
+from balancer import feed
 from console import env, status
-from console.broker import broker_client
 from console.preparation import prepare_installation
 from console.processes import broker_process, control_processes, demo_process, proxy_process
 from console.supervisor import Supervisor
@@ -206,7 +206,7 @@ async def _wait_for_broker() -> bool:
 
 
 def _forget_signs_of_life() -> None:
-    client = broker_client()
+    client = feed.client()
     client.ping()
     if not env.env_str("REDIS_URL"):
         stale = [key for pattern in STALE_KEYS for key in client.scan_iter(pattern, count=1000)]

@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from balancer.feed import FeedUnavailable, read_reports
+from balancer import feed
 from balancer.models import PublishHead
-from console.broker import BEAT_LEASE_KEY, broker_client, heartbeat_key
+from console.broker import BEAT_LEASE_KEY, heartbeat_key
 from console.celery import HEALTH_QUEUES, WORKER_QUEUES
 from console.metrics import metrics_registry
 from proxy.snapshot import ApplyReport
@@ -52,7 +52,7 @@ def check_all(*, grace_s: float = SYNC_GRACE_S) -> dict[str, PartStatus]:
 def _checked(check: Callable[[], PartStatus]) -> PartStatus:
     try:
         return check()
-    except (DatabaseError, redis.RedisError, FeedUnavailable) as error:
+    except (DatabaseError, redis.RedisError, feed.FeedUnavailable) as error:
         return PartStatus(False, f"{type(error).__name__}: {error}")
 
 
@@ -63,14 +63,14 @@ def _check_database() -> PartStatus:
 
 
 def _check_broker() -> PartStatus:
-    broker_client().ping()
+    feed.client().ping()
     return PartStatus(True, "answers")
 
 
 def _check_workers() -> PartStatus:
     """A heartbeat is a task: it shows that the queue is worked on, not just that a process is."""
     queues = (*WORKER_QUEUES, *HEALTH_QUEUES)
-    beats = broker_client().mget([heartbeat_key(queue) for queue in queues])
+    beats = feed.client().mget([heartbeat_key(queue) for queue in queues])
     silent = [queue for queue, beat in zip(queues, beats, strict=True) if beat is None]
     if silent:
         return PartStatus(False, f"nobody works on the queue {', '.join(silent)}")
@@ -78,12 +78,12 @@ def _check_workers() -> PartStatus:
 
 
 def _check_beat() -> PartStatus:
-    holder = broker_client().get(BEAT_LEASE_KEY)
+    holder = feed.client().get(BEAT_LEASE_KEY)
     return PartStatus(holder is not None, "active" if holder else "no beat is active")
 
 
 def _check_proxies(grace_s: float) -> PartStatus:
-    reports = read_reports()
+    reports = feed.read_reports()
     if not reports:
         return PartStatus(False, "no proxy has reported")
     wanted = _versions_due(grace_s)

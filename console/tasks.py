@@ -4,10 +4,11 @@ import time
 
 from celery import shared_task
 
-from console.broker import HEARTBEAT_TTL_S, broker_client, heartbeat_key
+from balancer import feed
+from console.broker import HEARTBEAT_TTL_S, heartbeat_key
 
 
 @shared_task
 def record_heartbeat(queue: str) -> None:
     """Say that tasks of the queue are being taken."""
-    broker_client().set(heartbeat_key(queue), f"{time.time():.3f}", ex=HEARTBEAT_TTL_S)
+    feed.client().set(heartbeat_key(queue), f"{time.time():.3f}", ex=HEARTBEAT_TTL_S)
