@@ -1,0 +1,1 @@
+"""Schedulers: which server is next."""

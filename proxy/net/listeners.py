@@ -1,0 +1,181 @@
+"""One listener of a worker: accepts connections and hands each to its protocol.
+
+A service lives as long as its listener, over all generations. Connections hold the service and
+read ``service.plan`` for each new piece of work, so a new plan is in force by one assignment.
+"""
+
+import errno
+import logging
+import resource
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from proxy.core.generation import ListenerPlan
+from proxy.core.health import Availability
+from proxy.net.metrics import ListenerCounters
+from proxy.net.reactor import READ, Reactor
+from proxy.net.upstream import UpstreamPool
+
+ACCEPTS_PER_WAKE = 64
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+logger = logging.getLogger(__name__)
+
+Peer = tuple[str, int]
+
+
+class Connection(Protocol):
+    """What a service asks of the connections it has accepted."""
+
+    def close_when_idle(self) -> None:
+        """Finish the work in flight and close; close at once when there is none."""
+
+    def abort(self) -> None:
+        """Close at once; the peers see a reset, never a clean end."""
+
+    def release_removed(self) -> None:
+        """A server has left the plan: end what cannot go on without it."""
+
+
+ConnectionFactory = Callable[[Reactor, socket.socket, Peer, "ListenerService"], Connection]
+
+
+class DescriptorGuard:
+    """Says when descriptors run short. A new one has the lowest free number, so that tells."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        limit = limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        # What stays free is for connections to servers and for the control channel.
+        self.high_water = limit - max(32, limit // 8)
+
+    def is_short(self, fd: int) -> bool:
+        """Tell whether accepting must pause after this descriptor was handed out."""
+        return fd >= self.high_water
+
+    def has_room(self) -> bool:
+        """Tell whether accepting may go on, with some distance to the mark."""
+        try:
+            with socket.socket() as probe:
+                return probe.fileno() < self.high_water - max(1, self.high_water // 32)
+        except OSError:
+            return False
+
+
+class ListenerService:
+    """One listener in one worker, stable over generations."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        plan: ListenerPlan,
+        availability: Availability,
+        upstreams: UpstreamPool,
+        connect: ConnectionFactory,
+        guard: DescriptorGuard,
+    ) -> None:
+        self.reactor = reactor
+        self.plan = plan
+        self.availability = availability
+        self.upstreams = upstreams
+        self.counters = ListenerCounters()
+        self.closing = False
+        self.connections: set[Connection] = set()
+        self.is_paused = False
+        self._connect = connect
+        self._guard = guard
+        self._socket: socket.socket | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the service has a socket to accept from."""
+        return self._socket is not None
+
+    def open(self, listening: socket.socket) -> None:
+        """Accept from this socket from now on, instead of one before it."""
+        self._close_socket()
+        listening.setblocking(False)
+        self._socket = listening
+        if not self.is_paused:
+            self.reactor.register(listening.fileno(), READ, self.on_acceptable)
+
+    def adopt(self, plan: ListenerPlan) -> None:
+        """Follow this plan from the next request or connection on."""
+        removed = _servers(self.plan) - _servers(plan)
+        self.plan = plan
+        if removed:
+            for connection in list(self.connections):
+                connection.release_removed()
+        self._forget_servers(plan)
+
+    def close(self) -> None:
+        """Stop accepting at once; idle connections close, busy ones finish their work."""
+        self.closing = True
+        self._close_socket()
+        for connection in list(self.connections):
+            connection.close_when_idle()
+
+    def abort(self) -> None:
+        """Close every connection that is left."""
+        for connection in list(self.connections):
+            connection.abort()
+
+    def resume(self) -> None:
+        """Accept again after a pause, if there is room for it."""
+        if self.is_paused and self._guard.has_room():
+            self.is_paused = False
+            if self._socket is not None:
+                self.reactor.register(self._socket.fileno(), READ, self.on_acceptable)
+
+    def on_acceptable(self, mask: int) -> None:
+        """Accept what waits, but let others have their turn after a while."""
+        for _ in range(ACCEPTS_PER_WAKE):
+            if self._socket is None or self.is_paused:
+                return
+            try:
+                client, peer = self._socket.accept()
+            except OSError as error:
+                if error.errno in EXHAUSTED:
+                    self._pause()
+                # Whatever else it says concerns a client that is gone already.
+                return
+            client.setblocking(False)
+            self.counters.accepted += 1
+            self._start(client, peer)
+
+    def _start(self, client: socket.socket, peer: Peer) -> None:
+        fd = client.fileno()
+        try:
+            self._connect(self.reactor, client, peer, self)
+        except Exception:
+            logger.exception("a connection could not be started")
+            self.reactor.unregister(fd)
+            client.close()
+        if self._guard.is_short(fd):
+            self._pause()
+
+    def _pause(self) -> None:
+        if not self.is_paused and self._socket is not None:
+            self.reactor.unregister(self._socket.fileno())
+            logger.warning(
+                "accepting pauses: descriptors run short", extra={"listener": self.plan.listener.id}
+            )
+        self.is_paused = True
+
+    def _close_socket(self) -> None:
+        if self._socket is not None:
+            self.reactor.unregister(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _forget_servers(self, plan: ListenerPlan) -> None:
+        """Drop the counters of servers that are gone and have nothing open any more."""
+        known = {target.server_id for target in plan.targets}
+        servers = self.counters.servers
+        for server_id in [each for each in servers if each not in known]:
+            if not servers[server_id].active:
+                del servers[server_id]
+
+
+def _servers(plan: ListenerPlan) -> set[tuple[str, str, int]]:
+    return {(target.server_id, target.address, target.port) for target in plan.targets}

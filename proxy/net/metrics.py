@@ -1,0 +1,91 @@
+"""Traffic counters: plain integers on the hot path, sums and names only when they are reported."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class ServerCounters:
+    """What one listener did with one server."""
+
+    __slots__ = ("active", "connections", "failures", "requests")
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.active = 0
+        self.requests = 0
+        self.failures = 0
+
+
+class ListenerCounters:
+    """What one listener of one worker did; ``active`` are open client connections."""
+
+    __slots__ = (
+        "accepted",
+        "active",
+        "bytes_in",
+        "bytes_out",
+        "requests",
+        "servers",
+        "status_1xx",
+        "status_2xx",
+        "status_3xx",
+        "status_4xx",
+        "status_5xx",
+    )
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.active = 0
+        self.requests = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.status_1xx = 0
+        self.status_2xx = 0
+        self.status_3xx = 0
+        self.status_4xx = 0
+        self.status_5xx = 0
+        self.servers: dict[str, ServerCounters] = {}
+
+    def server(self, server_id: str) -> ServerCounters:
+        """Return the counters of a server, new ones at its first use."""
+        counters = self.servers.get(server_id)
+        if counters is None:
+            counters = self.servers[server_id] = ServerCounters()
+        return counters
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the counters under the names they are reported by."""
+        return {
+            "accepted": self.accepted,
+            "active": self.active,
+            "requests": self.requests,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "responses": {name: getattr(self, f"status_{name}") for name in CLASSES},
+            "servers": {
+                server_id: {name: getattr(each, name) for name in ServerCounters.__slots__}
+                for server_id, each in self.servers.items()
+            },
+        }
+
+
+def add(total: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the numbers of one report to a sum of the same shape, at every depth."""
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            add(total.setdefault(name, {}), value)
+        else:
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def without_active(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report of a worker that is gone: what it did counts on, nothing is open."""
+    return {
+        name: without_active(value)
+        if isinstance(value, Mapping)
+        else (0 if name == "active" else value)
+        for name, value in report.items()
+    }
