@@ -19,11 +19,10 @@ class ServerCounters:
 
 
 class ListenerCounters:
-    """What one listener of one worker did; ``active`` are open client connections."""
+    """What one listener of one worker did."""
 
     __slots__ = (
         "accepted",
-        "active",
         "bytes_in",
         "bytes_out",
         "requests",
@@ -37,7 +36,6 @@ class ListenerCounters:
 
     def __init__(self) -> None:
         self.accepted = 0
-        self.active = 0
         self.requests = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -55,11 +53,45 @@ class ListenerCounters:
             counters = self.servers[server_id] = ServerCounters()
         return counters
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the counters under the names they are reported by."""
+    def count_response(self, status: int) -> None:
+        """Count a response to a client by the class of its status."""
+        if status < 300:
+            if status >= 200:
+                self.status_2xx += 1
+            else:
+                self.status_1xx += 1
+        elif status < 400:
+            self.status_3xx += 1
+        elif status < 500:
+            self.status_4xx += 1
+        else:
+            self.status_5xx += 1
+
+    def begin_server(self, server_id: str) -> None:
+        """A request goes to the server; ``end_server`` follows, whatever becomes of it."""
+        counters = self.server(server_id)
+        counters.requests += 1
+        counters.active += 1
+
+    def begin_connection(self, server_id: str) -> None:
+        """A relayed connection goes to the server; ``end_server`` follows."""
+        counters = self.server(server_id)
+        counters.connections += 1
+        counters.active += 1
+
+    def end_server(self, server_id: str) -> None:
+        """The server is done with a request or connection."""
+        self.server(server_id).active -= 1
+
+    def fail_server(self, server_id: str) -> None:
+        """The server could not be reached."""
+        self.server(server_id).failures += 1
+
+    def as_json(self, active: int) -> dict[str, Any]:
+        """Return the counters as they are reported; ``active`` are open client connections."""
         return {
             "accepted": self.accepted,
-            "active": self.active,
+            "active": active,
             "requests": self.requests,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,

@@ -1,0 +1,276 @@
+"""One relayed TCP connection: connect to a server, then move bytes both ways until both ended.
+
+A client's connection is not read before a server has taken it, so nothing is lost when the next
+server has to be tried. Each direction ends by itself: the end of one side is passed on after what
+is still unsent (half-close). A reset, and a connection idle for too long, reset both sides, so that
+nobody takes what it has for the whole.
+"""
+
+import errno
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from proxy.core.generation import ListenerPlan, Target
+from proxy.core.reasons import Reason
+from proxy.net.connection import READ, WRITE, Connection
+from proxy.net.reactor import ERROR, Reactor
+
+if TYPE_CHECKING:
+    from proxy.net.listeners import ListenerService
+
+MAX_ATTEMPTS = 8
+"""How many servers one connection may try."""
+# Our own shortages say nothing about the server.
+OWN_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+SOCKET_KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+
+
+class _Side(Connection):
+    """One of the two sockets of a relay; ``other`` is where its bytes go."""
+
+    __slots__ = ("ends_after_unsent", "has_ended", "is_client", "other", "relay")
+
+    other: "_Side"
+
+    def __init__(self, relay: "TcpRelay", sock: socket.socket, *, is_client: bool) -> None:
+        super().__init__(relay.reactor, sock, READ)
+        self.relay = relay
+        self.is_client = is_client
+        self.has_ended = False
+        self.ends_after_unsent = False
+
+    def on_event(self, mask: int) -> None:
+        """Send what is waiting, then take what the peer sent."""
+        try:
+            if mask & WRITE and self.unsent:
+                self._flush_tail()
+            if mask & ~WRITE and self.is_open:
+                self._take(mask)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.relay.abort()
+
+    def abort(self) -> None:
+        """Nothing of the relay is left when one side is given up."""
+        self.relay.abort()
+
+    def _flush_tail(self) -> None:
+        if not self.flush():
+            return
+        if self.ends_after_unsent:
+            self.shut_down_writing()
+            self.relay.close_if_over()
+        elif not self.other.has_ended:
+            self.other.resume_reading()
+
+    def _take(self, mask: int) -> None:
+        if self.is_reading:
+            self._receive()
+        elif mask & ERROR:
+            self.relay.abort()
+        else:
+            # Both ends of this side are over, but the other still has to take the last bytes.
+            self.stop_watching()
+
+    def _receive(self) -> None:
+        reactor, relay = self.reactor, self.relay
+        size = self.sock.recv_into(reactor.buffer)
+        if size == 0:
+            self._receive_end()
+            return
+        relay.deadline.touch(relay.idle_timeout_s)
+        counters = relay.service.counters
+        if self.is_client:
+            counters.bytes_in += size
+        else:
+            counters.bytes_out += size
+        if not self.other.send(reactor.view[:size]):
+            self.pause_reading()
+
+    def _receive_end(self) -> None:
+        self.has_ended = True
+        self.pause_reading()
+        other = self.other
+        other.ends_after_unsent = True
+        if not other.unsent:
+            other.shut_down_writing()
+            self.relay.close_if_over()
+
+    def close_socket(self, *, with_reset: bool) -> None:
+        """Close this side alone."""
+        if with_reset:
+            super().abort()
+        else:
+            self.close()
+
+
+class TcpRelay:
+    """One client connection of a TCP listener and its connection to a server."""
+
+    __slots__ = (
+        "_client",
+        "_client_sock",
+        "_connecting",
+        "_plan",
+        "_server",
+        "_target",
+        "_tried",
+        "deadline",
+        "idle_timeout_s",
+        "is_open",
+        "reactor",
+        "service",
+    )
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        sock: socket.socket,
+        peer: tuple[str, int],
+        service: "ListenerService",
+    ) -> None:
+        self.reactor = reactor
+        self.service = service
+        self.is_open = True
+        self._plan: ListenerPlan = service.plan
+        self.idle_timeout_s = float(self._plan.listener.idle_timeout_s)
+        self._client_sock = sock
+        self._client: _Side | None = None
+        self._server: _Side | None = None
+        self._connecting: socket.socket | None = None
+        self._target: Target | None = None
+        self._tried: tuple[Target, ...] = ()
+        service.connections.add(self)
+        self.deadline = reactor.deadlines.schedule(
+            self._plan.listener.connect_timeout_s, self._on_deadline
+        )
+        self._try_next_server()
+
+    # --- connecting ------------------------------------------------------------------------------
+
+    def _try_next_server(self) -> None:
+        service = self.service
+        while len(self._tried) < MAX_ATTEMPTS:
+            target = service.plan.pick(service.availability, time.monotonic(), self._tried)
+            if isinstance(target, Reason):
+                break
+            self._target = target
+            service.counters.begin_connection(target.server_id)
+            code = self._connect(target)
+            if code == errno.EINPROGRESS:
+                self.deadline.touch(service.plan.listener.connect_timeout_s)
+                return
+            if code == 0:
+                self._begin_relaying()
+                return
+            self._note_unreachable(code)
+        self._close(with_reset=False)
+
+    def _connect(self, target: Target) -> int:
+        """Begin to connect and return the error number, 0 when the server is there at once."""
+        try:
+            sock = socket.socket(socket.AF_INET, SOCKET_KIND)
+        except OSError as error:
+            return error.errno or errno.EMFILE
+        self._connecting = sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        code = sock.connect_ex((target.address, target.port))
+        if code == errno.EINPROGRESS:
+            self.reactor.register(sock.fileno(), WRITE, self._on_connected)
+        return code
+
+    def _on_connected(self, mask: int) -> None:
+        sock = self._connecting
+        assert sock is not None
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._note_unreachable(code)
+            self._try_next_server()
+            return
+        self.reactor.unregister(sock.fileno())
+        self._begin_relaying()
+
+    def _note_unreachable(self, code: int) -> None:
+        """Remember that the server could not be reached, and keep others away from it."""
+        target, service = self._target, self.service
+        assert target is not None
+        self._drop_attempt()
+        self._tried = (*self._tried, target)
+        service.counters.fail_server(target.server_id)
+        if code not in OWN_SHORTAGES:
+            service.availability.eject(target, time.monotonic())
+
+    def _drop_attempt(self) -> None:
+        sock, self._connecting = self._connecting, None
+        if sock is not None:
+            self.reactor.unregister(sock.fileno())
+            sock.close()
+        target, self._target = self._target, None
+        if target is not None:
+            self.service.counters.end_server(target.server_id)
+
+    def _begin_relaying(self) -> None:
+        assert self._connecting is not None
+        self._server = server = _Side(self, self._connecting, is_client=False)
+        self._connecting = None
+        self._client = client = _Side(self, self._client_sock, is_client=True)
+        client.other, server.other = server, client
+        self._tried = ()
+        self.deadline.touch(self.idle_timeout_s)
+
+    def _on_deadline(self) -> None:
+        if self._server is not None:
+            self.abort()
+            return
+        self.deadline = self.reactor.deadlines.schedule(
+            self.service.plan.listener.connect_timeout_s, self._on_deadline
+        )
+        self._note_unreachable(errno.ETIMEDOUT)
+        self._try_next_server()
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def close_if_over(self) -> None:
+        """Close when both directions have ended and everything is delivered."""
+        client, server = self._client, self._server
+        assert client is not None
+        assert server is not None
+        if client.has_ended and server.has_ended and not client.unsent and not server.unsent:
+            self._close(with_reset=False)
+
+    def close_when_idle(self) -> None:
+        """A relayed connection is work in flight until its peers end it."""
+
+    def release_removed(self) -> None:
+        """End the connection when its server has left the plan."""
+        target = self._target
+        if target is None or any(
+            (target.server_id, target.address, target.port)
+            == (each.server_id, each.address, each.port)
+            for each in self.service.plan.targets
+        ):
+            return
+        if self._server is not None:
+            self.abort()
+        else:
+            self._drop_attempt()
+            self._try_next_server()
+
+    def abort(self) -> None:
+        """Reset both sides."""
+        self._close(with_reset=True)
+
+    def _close(self, *, with_reset: bool) -> None:
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.deadline.cancel()
+        self.service.connections.discard(self)
+        for side in (self._client, self._server):
+            if side is not None:
+                side.close_socket(with_reset=with_reset)
+        if self._client is None:
+            self._client_sock.close()
+        self._drop_attempt()
