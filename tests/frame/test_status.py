@@ -1,0 +1,151 @@
+"""/healthz, /readyz and /metrics: who may ask, and that each part is told apart."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from balancer.models import PublishHead
+from console.broker import BEAT_LEASE_KEY, heartbeat_key
+from console.celery import HEALTH_QUEUES, WORKER_QUEUES
+from console.tasks import record_heartbeat
+from proxy.snapshot import AppliedSnapshot, ApplyReport, Refusal, counters_key, report_key
+
+pytestmark = pytest.mark.django_db
+
+PROBES = ["/healthz", "/readyz", "/metrics"]
+OUTSIDE = {"REMOTE_ADDR": "198.51.100.7"}
+
+
+def report(broker, node="node-1", *, applied=None, refused=None):
+    """Put a node's report on the feed."""
+    written = ApplyReport(
+        node,
+        time.time(),
+        time.time(),
+        2,
+        applied={key: AppliedSnapshot(version, "x") for key, version in (applied or {}).items()},
+        refused={key: Refusal(version, "bad") for key, version in (refused or {}).items()},
+    )
+    broker.client.set(report_key(node), written.to_json())
+
+
+@pytest.fixture
+def everything_up(broker):
+    for queue in (*WORKER_QUEUES, *HEALTH_QUEUES):
+        record_heartbeat(queue)
+    broker.client.set(BEAT_LEASE_KEY, "somebody")
+    report(broker)
+    return broker
+
+
+def readiness(client):
+    answer = client.get("/readyz")
+    parts = answer.json()["checks"]
+    return answer.status_code, {name for name, part in parts.items() if not part["ok"]}
+
+
+def wanted(version, *, age_s=60.0):
+    at = timezone.now() - timedelta(seconds=age_s)
+    return PublishHead.objects.create(load_balancer_public_id="lb-a", wanted=version, wanted_at=at)
+
+
+def test_ready_when_every_part_is_there(client, everything_up):
+    assert readiness(client) == (200, set())
+    names = set(client.get("/readyz").json()["checks"])
+    assert names == {"database", "broker", "worker", "beat", "proxy"}
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        pytest.param(BEAT_LEASE_KEY, "beat", id="no-beat"),
+        pytest.param(heartbeat_key("publish"), "worker", id="nobody-publishes"),
+        pytest.param(heartbeat_key("health"), "worker", id="nobody-checks-health"),
+        pytest.param(report_key("node-1"), "proxy", id="no-proxy"),
+    ],
+)
+def test_what_is_missing_is_named(client, everything_up, key, part):
+    everything_up.client.delete(key)
+    assert readiness(client) == (503, {part})
+
+
+def test_broker_away_is_told_and_is_no_error(client, everything_up):
+    everything_up.stop()
+    assert readiness(client) == (503, {"broker", "worker", "beat", "proxy"})
+    assert client.get("/healthz").status_code == 200
+    assert 'openclb_part_up{part="broker"} 0.0' in client.get("/metrics").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("applied", "refused", "age_s", "missing"),
+    [
+        pytest.param({"lb-a": 7}, {}, 60, set(), id="applied"),
+        pytest.param({"lb-a": 6}, {}, 60, {"proxy"}, id="behind"),
+        pytest.param({"lb-a": 6}, {}, 1, set(), id="change-is-on-its-way"),
+        pytest.param({"lb-a": 6}, {"lb-a": 7}, 60, set(), id="refused-is-an-answer"),
+        pytest.param({}, {}, 60, {"proxy"}, id="never-seen"),
+    ],
+)
+def test_proxy_counts_when_it_has_what_is_wanted(
+    client, everything_up, applied, refused, age_s, missing
+):
+    wanted(7, age_s=age_s)
+    report(everything_up, applied=applied, refused=refused)
+    assert readiness(client)[1] == missing
+
+
+def test_one_proxy_in_sync_is_enough(client, everything_up):
+    wanted(7)
+    report(everything_up, "node-1", applied={"lb-a": 6})
+    report(everything_up, "node-2", applied={"lb-a": 7})
+    assert readiness(client) == (200, set())
+
+
+@pytest.mark.parametrize("path", PROBES)
+def test_loopback_needs_no_login(client, everything_up, path):
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", PROBES)
+@pytest.mark.parametrize(
+    "origin",
+    [OUTSIDE, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "198.51.100.7"}],
+    ids=["outside", "outside-through-a-local-reverse-proxy"],
+)
+def test_others_are_refused_unless_configured(client, everything_up, settings, path, origin):
+    assert client.get(path, **origin).status_code == 403
+    settings.OPENCLB_PROBE_SOURCES = [_network("198.51.100.0/24"), _network("127.0.0.0/8")]
+    assert client.get(path, **origin).status_code == 200
+
+
+@pytest.mark.parametrize("path", PROBES)
+def test_probes_only_answer_reading_methods(client, path):
+    assert client.post(path).status_code == 405
+
+
+def test_metrics_tell_traffic_and_lag(client, everything_up):
+    wanted(7)
+    everything_up.client.set(
+        counters_key("node-1"),
+        '{"at": 1, "listeners": {"lsn-1": {"accepted": 3, "active": 1, "requests": 9, '
+        '"bytes_in": 10, "bytes_out": 20, "responses": {"2xx": 8, "5xx": 1}, '
+        '"servers": {"rs-1": {"connections": 2, "active": 0, "requests": 8, "failures": 1}}}}}',
+    )
+    text = client.get("/metrics").content.decode()
+    for line in [
+        'openclb_publish_lag_versions{load_balancer="lb-a"} 7.0',
+        'openclb_listener_requests_total{listener="lsn-1",node="node-1"} 9.0',
+        'openclb_listener_responses_total{class="5xx",listener="lsn-1",node="node-1"} 1.0',
+        'openclb_server_failures_total{listener="lsn-1",node="node-1",server="rs-1"} 1.0',
+        'openclb_proxy_workers{node="node-1"} 2.0',
+    ]:
+        assert line in text
+    assert all(line.startswith(("#", "openclb_")) for line in text.splitlines())
+
+
+def _network(text):
+    import ipaddress
+
+    return ipaddress.ip_network(text)
