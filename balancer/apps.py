@@ -1,6 +1,7 @@
 """The app that holds the domain; knows nothing of browsers."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class BalancerConfig(AppConfig):
@@ -13,3 +14,6 @@ class BalancerConfig(AppConfig):
     def ready(self) -> None:
         """Load the tasks: services name them without importing them (enqueue.py)."""
         import balancer.tasks  # noqa: F401  (here, because models must be ready first)
+        from balancer.roles import grant_role_permissions
+
+        post_migrate.connect(grant_role_permissions, dispatch_uid="role permissions")

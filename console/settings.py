@@ -208,10 +208,14 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "OpenCLB API",
     "DESCRIPTION": "Load balancers, their listeners, server groups and backend servers.",
     "VERSION": "v1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "balancer.api.schema.add_problems",
+    ],
 }
 
 # --- logs ----------------------------------------------------------------------------------------

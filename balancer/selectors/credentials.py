@@ -1,0 +1,74 @@
+"""Reads of API tokens and access keys: everyone's own, and all of them for administrators."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from balancer.exceptions import Invalid, NotFound
+from balancer.models import AccessKey, ApiToken
+from balancer.rights import Right, check_right, has_right
+
+_TOKEN_ID_PREFIX = "tok-"
+_TOKEN_ID_CHARACTERS = 20
+
+
+def token_id(token: ApiToken) -> str:
+    """Return the public id of a token: enough of its digest to name it, useless to guess it."""
+    return _TOKEN_ID_PREFIX + token.digest[:_TOKEN_ID_CHARACTERS]
+
+
+def find_token(digest: str) -> ApiToken | None:
+    """Return the usable token with this digest of its text, if its user may still sign in."""
+    return (
+        ApiToken.objects.filter(digest=digest, is_active=True, user__is_active=True)
+        .select_related("user")
+        .first()
+    )
+
+
+def list_api_tokens(*, user: Any) -> QuerySet[ApiToken]:
+    """Return the tokens the user may see."""
+    check_right(user, Right.VIEW)
+    tokens = ApiToken.objects.select_related("user").order_by("-created_at", "-pk")
+    return tokens if has_right(user, Right.ADMINISTER) else tokens.filter(user=user)
+
+
+def get_api_token(*, user: Any, right: Right, token_id: str) -> ApiToken:
+    """Return one token the user may see and has the right to use so."""
+    digest = token_id.removeprefix(_TOKEN_ID_PREFIX)
+    is_whole = token_id != digest and len(digest) == _TOKEN_ID_CHARACTERS
+    token = list_api_tokens(user=user).filter(digest__startswith=digest).first()
+    if token is None or not is_whole:
+        raise NotFound("not_found", f"There is no API token {token_id}.", id=token_id)
+    check_right(user, right)
+    return token
+
+
+def list_access_keys(*, user: Any) -> QuerySet[AccessKey]:
+    """Return the access keys the user may see."""
+    check_right(user, Right.VIEW)
+    keys = AccessKey.objects.select_related("user").order_by("-created_at", "-pk")
+    return keys if has_right(user, Right.ADMINISTER) else keys.filter(user=user)
+
+
+def get_access_key(*, user: Any, right: Right, key_id: str) -> AccessKey:
+    """Return one access key the user may see and has the right to use so."""
+    key = list_access_keys(user=user).filter(key_id=key_id).first()
+    if key is None:
+        raise NotFound("not_found", f"There is no access key {key_id}.", id=key_id)
+    check_right(user, right)
+    return key
+
+
+def get_credential_owner(*, user: Any, username: str | None) -> User:
+    """Return for whom the caller may make a credential: themselves, administrators for anyone."""
+    check_right(user, Right.CHANGE)
+    if username is None or username == user.get_username():
+        return user
+    check_right(user, Right.ADMINISTER)
+    owner = User.objects.filter(username=username, is_active=True).first()
+    if owner is None:
+        rule = f"There is no active user {username}."
+        raise Invalid("unknown_user", rule, fields={"user": [rule]})
+    return owner
