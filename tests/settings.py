@@ -18,3 +18,5 @@ from console.settings import *  # noqa: E402, F403  (after the lines that it mus
 
 # Hashing a password well takes a third of a second; the tests make hundreds of users.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Each test client builds the middleware anew; it need not walk through all static files.
+WHITENOISE_AUTOREFRESH = True
