@@ -21,7 +21,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Connection:
     """One socket. Subclasses say what its events mean in ``on_event``."""
 
-    __slots__ = ("_mask", "fd", "is_open", "reactor", "sock", "unsent")
+    __slots__ = ("_is_watched", "_mask", "fd", "is_open", "reactor", "sock", "unsent")
 
     def __init__(self, reactor: "Reactor", sock: socket.socket, mask: int) -> None:
         self.reactor = reactor
@@ -29,6 +29,7 @@ class Connection:
         self.fd = sock.fileno()
         self.unsent = bytearray()
         self.is_open = True
+        self._is_watched = True
         self._mask = mask
         reactor.register(self.fd, mask, self.on_event)
 
@@ -66,6 +67,11 @@ class Connection:
         self._set_mask(self._mask & ~WRITE)
         return True
 
+    def drop_unsent(self) -> None:
+        """Forget the tail: the peer takes nothing any more."""
+        self.unsent.clear()
+        self._set_mask(self._mask & ~WRITE)
+
     @property
     def is_reading(self) -> bool:
         """Return whether the connection asks for the peer's bytes."""
@@ -78,6 +84,15 @@ class Connection:
     def resume_reading(self) -> None:
         """Ask for the peer's bytes again."""
         self._set_mask(self._mask | READ)
+
+    def stop_watching(self) -> None:
+        """Hear nothing more until the mask changes.
+
+        For a peer that is gone while its last bytes have to wait in the kernel: epoll would report
+        the hang-up over and over.
+        """
+        self._is_watched = False
+        self.reactor.unregister(self.fd)
 
     def shut_down_writing(self) -> None:
         """Tell the peer that nothing more will come."""
@@ -100,6 +115,11 @@ class Connection:
             self.close()
 
     def _set_mask(self, mask: int) -> None:
-        if mask != self._mask and self.is_open:
-            self._mask = mask
+        if mask == self._mask or not self.is_open:
+            return
+        self._mask = mask
+        if self._is_watched:
             self.reactor.modify(self.fd, mask)
+        else:
+            self._is_watched = True
+            self.reactor.register(self.fd, mask, self.on_event)

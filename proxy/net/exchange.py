@@ -28,11 +28,12 @@ from proxy.core.http.writer import (
     write_response_head,
 )
 from proxy.core.reasons import Reason
-from proxy.net.connection import WRITE
+from proxy.net.connection import READ, WRITE
 
 if TYPE_CHECKING:
-    from proxy.core.generation import Target
+    from proxy.core.health import Target
     from proxy.net.http_client import HttpClient
+    from proxy.net.metrics import ServerCounters
     from proxy.net.upstream import Upstream
 
 MAX_ATTEMPTS = 8
@@ -61,6 +62,7 @@ class Exchange:
         "_is_tunnel",
         "_request_id",
         "_response_body",
+        "_server",
         "_server_takes_body",
         "_stays_open",
         "_target",
@@ -77,6 +79,7 @@ class Exchange:
         self._response_body: Body | None = None
         self._upstream: Upstream | None = None
         self._target: Target | None = None
+        self._server: ServerCounters | None = None
         self._tried: tuple[Target, ...] = ()
         self._failure: Reason | None = None
         self._attempts = 0
@@ -131,7 +134,7 @@ class Exchange:
                 break
             self._attempts += 1
             self._target = target
-            service.counters.begin_server(target.server_id)
+            self._server = service.counters.server(target.server_id)
             if self._reach(target, is_fresh=False):
                 return
         self._fail(self._failure or Reason.CONNECT_FAILED)
@@ -150,6 +153,11 @@ class Exchange:
         except OSError as error:
             self._note_unreachable(Reason.CONNECT_FAILED, error)
             return False
+        server = self._server
+        assert server is not None
+        server.active += 1
+        if not upstream.was_idle:
+            server.connections += 1
         if upstream.is_connecting:
             client.touch(client.service.plan.listener.connect_timeout_s)
             if self._body is not None:
@@ -169,6 +177,8 @@ class Exchange:
         client = self._client
         client.touch(client.service.plan.listener.request_timeout_s)
         is_sent = upstream.send(self._first)
+        assert self._server is not None
+        self._server.requests += 1
         if self._body is not None:
             if is_sent:
                 client.resume_reading()
@@ -181,7 +191,7 @@ class Exchange:
         assert target is not None
         self._failure = reason
         self._tried = (*self._tried, target)
-        service.counters.fail_server(target.server_id)
+        self._count_failure()
         if error is None or error.errno not in _OWN_SHORTAGES:
             service.availability.eject(target, time.monotonic())
 
@@ -201,8 +211,12 @@ class Exchange:
             return
         if mask & WRITE and upstream.unsent:
             self._flush(upstream)
-        if mask & ~WRITE and upstream.is_open:
+        if not mask & ~WRITE or self._upstream is not upstream:
+            return
+        if upstream.is_reading:
             self._receive(upstream)
+        elif mask & ~(READ | WRITE):
+            upstream.stop_watching()
 
     def _on_connected(self, upstream: "Upstream") -> None:
         error = upstream.finish_connecting()
@@ -248,6 +262,7 @@ class Exchange:
         elif is_clean and isinstance(self._response_body, UntilCloseBody):
             self._finish()
         else:
+            self._count_failure()
             self._client.abort()
 
     def _on_unanswered(self) -> None:
@@ -265,6 +280,7 @@ class Exchange:
         )
         was_silent = not upstream.reader.has_input
         self._drop_upstream()
+        self._count_failure()
         if not may_retry:
             self._fail(Reason.UPSTREAM_CLOSED if was_silent else Reason.BAD_RESPONSE)
             return
@@ -310,9 +326,10 @@ class Exchange:
     def _stop_sending_body(self, upstream: "Upstream") -> None:
         """The server takes no more of the request; it may have answered before it closed."""
         self._server_takes_body = False
-        upstream.unsent.clear()
+        upstream.drop_unsent()
         self._client.pause_reading()
-        self._receive(upstream)
+        if upstream.is_reading:
+            self._receive(upstream)
 
     def _refuse(self, error: RemoteProtocolError) -> None:
         """The request's body is malformed: the server sees it cut, the client an error."""
@@ -349,6 +366,7 @@ class Exchange:
                 self._begin_response(upstream, head)
         except RemoteProtocolError:
             self._drop_upstream()
+            self._count_failure()
             self._fail(Reason.BAD_RESPONSE)
 
     def _relay_interim(self, head: ResponseHead) -> None:
@@ -356,6 +374,7 @@ class Exchange:
         if self._interims > MAX_INTERIM_RESPONSES:
             raise RemoteProtocolError("too many interim responses")
         if self._head.is_http_11:
+            self._client.expect_more()
             self._client.deliver(write_interim_head(head))
 
     def _begin_response(self, upstream: "Upstream", head: ResponseHead) -> None:
@@ -391,6 +410,8 @@ class Exchange:
         self._begun = True
         self._first = b""
         self._response_body = body
+        if not body.done:
+            client.expect_more()
         client.service.counters.count_response(head.status)
         data = write_response_head(
             head,
@@ -458,7 +479,7 @@ class Exchange:
     def _finish(self) -> None:
         client, upstream = self._client, self._upstream
         assert upstream is not None
-        is_complete = self._body is None and not self._is_tunnel
+        is_complete = self._body is None and self._server_takes_body and not self._is_tunnel
         if self._is_reusable and is_complete and not upstream.unsent:
             self._upstream = None
             self._end_server()
@@ -481,6 +502,7 @@ class Exchange:
             self._refuse(RemoteProtocolError("the request's body took too long", 408))
         else:
             self._drop_upstream()
+            self._count_failure()
             self._fail(Reason.UPSTREAM_TIMEOUT)
 
     def _fail(self, reason: Reason) -> None:
@@ -496,6 +518,11 @@ class Exchange:
             has_body=head.method != b"HEAD",
         )
         client.finish(stays_open=stays_open)
+
+    def release_removed(self) -> None:
+        """End a tunnel whose server has left the plan; a request finishes where it is."""
+        if self._is_tunnel and self._target not in self._client.service.plan.targets:
+            self._finish()
 
     def on_upstream_aborted(self) -> None:
         """The server's connection was given up: nothing sensible can follow."""
@@ -513,8 +540,12 @@ class Exchange:
             self._end_server()
 
     def _end_server(self) -> None:
-        assert self._target is not None
-        self._client.service.counters.end_server(self._target.server_id)
+        assert self._server is not None
+        self._server.active -= 1
+
+    def _count_failure(self) -> None:
+        assert self._server is not None
+        self._server.failures += 1
 
 
 _STATUS_OF = {

@@ -10,6 +10,7 @@ makes the kernel reset the connection and the answer may be lost. A response tha
 with a reset, so that nobody takes it for the whole.
 """
 
+import contextlib
 import random
 import socket
 from functools import lru_cache
@@ -54,6 +55,7 @@ class HttpClient(Connection):
         "_exchange",
         "_has_ended",
         "_is_advancing",
+        "_is_hurried",
         "_is_lingering",
         "_lingers",
         "_saw_end",
@@ -84,7 +86,7 @@ class HttpClient(Connection):
         self._has_ended = False
         self._lingers = True
         self._is_lingering = False
-        sock.setblocking(False)
+        self._is_hurried = False
         super().__init__(reactor, sock, READ)
         self._deadline = reactor.deadlines.schedule(
             service.plan.listener.idle_timeout_s, self._on_deadline
@@ -244,10 +246,22 @@ class HttpClient(Connection):
             return False
         return True
 
+    def expect_more(self) -> None:
+        """More parts of the response follow: small ones must not wait for each other.
+
+        An answer of one part needs no such option, and most answers are of that kind.
+        """
+        if not self._is_hurried:
+            self._is_hurried = True
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
     @property
     def may_stay_open(self) -> bool:
         """Return whether another request on this connection would be served."""
-        return not (self._stops or self._saw_end or self.service.closing)
+        if self._stops or self.service.closing:
+            return False
+        return not self._saw_end or self.reader.has_input
 
     def finish(self, *, stays_open: bool, lingers: bool = True) -> None:
         """The exchange is over and its response was delivered or is waiting in the tail."""
@@ -295,6 +309,11 @@ class HttpClient(Connection):
         if self._exchange is None and not self._has_ended and not self.unsent:
             self.close()
 
+    def release_removed(self) -> None:
+        """A server has left the plan: end what cannot go on without it."""
+        if self._exchange is not None:
+            self._exchange.release_removed()
+
     def _finish_last(self, *, lingers: bool) -> None:
         self._has_ended = True
         self._lingers = lingers
@@ -316,6 +335,7 @@ class HttpClient(Connection):
         if not self.is_open:
             return
         super().close()
+        self._has_ended = True
         self._deadline.cancel()
         self.service.connections.discard(self)
         exchange, self._exchange = self._exchange, None
