@@ -9,7 +9,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.core.generation import ListenerPlan
 from proxy.core.health import Availability
@@ -93,17 +93,26 @@ class ListenerService:
 
     def open(self, listening: socket.socket) -> None:
         """Accept from this socket from now on, instead of one before it."""
-        self._close_socket()
+        self.stop_accepting()
         listening.setblocking(False)
         self._socket = listening
         if not self.is_paused:
             self.reactor.register(listening.fileno(), READ, self.on_acceptable)
+
+    def stop_accepting(self) -> None:
+        """Let go of the socket; open connections go on."""
+        if self._socket is not None:
+            self.reactor.unregister(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
 
     def adopt(self, plan: ListenerPlan) -> None:
         """Follow this plan from the next request or connection on."""
         removed = _servers(self.plan) - _servers(plan)
         self.plan = plan
         if removed:
+            for _, address, port in removed:
+                self.upstreams.close_target(address, port)
             for connection in list(self.connections):
                 connection.release_removed()
         self._forget_servers(plan)
@@ -111,9 +120,13 @@ class ListenerService:
     def close(self) -> None:
         """Stop accepting at once; idle connections close, busy ones finish their work."""
         self.closing = True
-        self._close_socket()
+        self.stop_accepting()
         for connection in list(self.connections):
             connection.close_when_idle()
+
+    def report(self) -> dict[str, Any]:
+        """Return the counters as they are reported."""
+        return self.counters.as_json(active=len(self.connections)) | {"paused": int(self.is_paused)}
 
     def abort(self) -> None:
         """Close every connection that is left."""
@@ -137,6 +150,8 @@ class ListenerService:
             except OSError as error:
                 if error.errno in EXHAUSTED:
                     self._pause()
+                elif error.errno == errno.EINVAL:  # the parent has stopped listening
+                    self.stop_accepting()
                 # Whatever else it says concerns a client that is gone already.
                 return
             client.setblocking(False)
@@ -161,12 +176,6 @@ class ListenerService:
                 "accepting pauses: descriptors run short", extra={"listener": self.plan.listener.id}
             )
         self.is_paused = True
-
-    def _close_socket(self) -> None:
-        if self._socket is not None:
-            self.reactor.unregister(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
 
     def _forget_servers(self, plan: ListenerPlan) -> None:
         """Drop the counters of servers that are gone and have nothing open any more."""

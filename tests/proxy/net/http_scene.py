@@ -162,6 +162,7 @@ class Scene(AbstractContextManager["Scene"]):
         self.servers = [ScriptedServer(self) for _ in range(servers)]
         self.pool = UpstreamPool(self.reactor)
         self._version = 0
+        self.removed: set[int] = set()
         self._generation = None
         self._options = options
         self.availability = Availability()
@@ -189,6 +190,7 @@ class Scene(AbstractContextManager["Scene"]):
         members = tuple(
             Server(f"i-{at}", "127.0.0.1", server.port, weight)
             for at, (server, weight) in enumerate(zip(self.servers, weights, strict=True))
+            if at not in self.removed
         )
         group = ServerGroup("rsp-1", GroupKind.DEFAULT, members)
         return Snapshot("lb-1", self._version, "127.0.0.1", (listener,), (group,))

@@ -499,6 +499,59 @@ def test_weight_zero_takes_effect_between_two_requests_of_one_connection():
         assert first.take() == 0
 
 
+def test_removed_server_finishes_its_request_and_loses_its_idle_connections():
+    with Scene(servers=2) as scene:
+        scene.adopt_weights([100, 0])
+        idle, busy = scene.connect(), scene.connect()
+        busy.send(GET)
+        working = scene.servers[0].accept()
+        working.wait_for_head()
+        idle.send(GET)
+        waiting = scene.servers[0].accept()
+        waiting.wait_for_head()
+        waiting.send(OK)
+        idle.wait_for_response()
+        scene.removed = {0}
+        scene.adopt_weights([100, 100])
+        assert waiting.wait_for_end() == b""
+        working.send(OK)
+        assert busy.wait_for_response()[1] == b"ok"
+
+
+def test_tunnel_ends_when_its_server_is_removed():
+    with Scene(servers=2) as scene:
+        scene.adopt_weights([100, 0])
+        client = scene.connect()
+        client.send(GET[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        server = scene.server.accept()
+        server.wait_for_head()
+        server.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+        client.wait_for_head()
+        scene.removed = {0}
+        scene.adopt_weights([100, 100])
+        assert server.wait_for_end() == b""
+        assert client.wait_for_end() == b""
+
+
+def test_counters_tell_what_happened():
+    with Scene() as scene:
+        client = scene.connect()
+        server = exchange(scene, client)
+        client.send(GET)
+        server.wait_for_head()
+        counters = scene.service.counters
+        assert counters.server("i-0").active == 1
+        server.send(OK)
+        client.wait_for_response()
+        client.send(b"nonsense\r\n\r\n")
+        client.wait_for_response()
+        assert (counters.accepted, counters.requests) == (1, 2)
+        assert (counters.status_2xx, counters.status_4xx) == (2, 1)
+        assert counters.bytes_in == 2 * len(GET) + len(b"nonsense\r\n\r\n")
+        each = counters.server("i-0")
+        assert (each.connections, each.requests, each.active, each.failures) == (1, 2, 0, 0)
+
+
 def test_all_weights_zero_answers_503_and_the_connection_stays():
     with Scene() as scene:
         scene.adopt_weights([0])
