@@ -1,0 +1,48 @@
+"""Turns the proxies' running sums into figures per second; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Sums = Mapping[str, float]
+Sample = Mapping[str, Mapping[str, Sums]]
+"""Node -> listener -> running sums since the node's start."""
+
+ACTIVE = "active_connections"
+_RATES = {
+    "accepted": "connections_per_s",
+    "requests": "requests_per_s",
+    "bytes_in": "bytes_in_per_s",
+    "bytes_out": "bytes_out_per_s",
+}
+
+
+def read_sums(counted: Mapping[str, Any]) -> dict[str, float]:
+    """Return the sums in a node's counters of one listener, under the names of their figures."""
+    sums = {figure: float(counted.get(counter, 0)) for counter, figure in _RATES.items()}
+    for status_class, number in counted.get("responses", {}).items():
+        sums[f"responses_{status_class}_per_s"] = float(number)
+    return sums | {ACTIVE: float(counted.get("active", 0))}
+
+
+def rates(before: Sample, after: Sample, elapsed_s: float) -> dict[str, dict[str, float]]:
+    """Return the figures of each listener over the time between two samples, all nodes together.
+
+    A node that was not there before says nothing yet. One that started anew in between counts
+    from zero, which loses what it did before its end and never shows a negative rate.
+    """
+    figures: dict[str, dict[str, float]] = {}
+    for node, listeners in after.items():
+        if node not in before:
+            continue
+        for listener, sums in listeners.items():
+            total = figures.setdefault(listener, {})
+            earlier = before[node].get(listener, {})
+            for figure, now in sums.items():
+                value = now if figure == ACTIVE else _grown(earlier, figure, now) / elapsed_s
+                total[figure] = total.get(figure, 0.0) + value
+    return figures
+
+
+def _grown(earlier: Sums, figure: str, now: float) -> float:
+    grown = now - earlier.get(figure, 0.0)
+    return grown if grown >= 0 else now
