@@ -5,9 +5,10 @@ from importlib.util import find_spec
 from django.contrib import admin
 from django.urls import include, path
 
-from console import status
+from console import root, status
 
 urlpatterns = [
+    path("", root.show_first_page, name="root"),
     path("healthz", status.show_liveness, name="healthz"),
     path("readyz", status.show_readiness, name="readyz"),
     path("metrics", status.show_metrics, name="metrics"),
