@@ -47,6 +47,10 @@ class Availability:
         """Return every shard's table as it is now."""
         return list(self._tables.values())
 
+    def table(self, shard: int) -> HealthTable:
+        """Return one shard's table; KeyError when nothing is known of it."""
+        return self._tables[shard]
+
     def replace(self, table: HealthTable) -> None:
         """Believe this table of a shard instead of what was known of the shard."""
         old = self._tables.get(table.shard)

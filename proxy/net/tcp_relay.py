@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
-from proxy.net.reactor import ERROR, Reactor
+from proxy.net.reactor import ERROR, HANGUP, Reactor
 
 if TYPE_CHECKING:
     from proxy.net.listeners import ListenerService
@@ -70,7 +70,7 @@ class _Side(Connection):
             self._receive()
         elif mask & ERROR:
             self.relay.abort()
-        else:
+        elif mask & HANGUP:
             # Both ends of this side are over, but the other still has to take the last bytes.
             self.stop_watching()
 

@@ -1,0 +1,158 @@
+"""A worker's part of the proxy: generations in force, services that accept, and their end.
+
+Everything here runs on one event loop. ``adopt`` has no ``await`` in it, so a swap is atomic:
+requests in flight keep the plan they started with, the next one sees the new plan.
+"""
+
+import collections
+import logging
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from proxy.core.generation import Generation, ListenerPlan, build_generation
+from proxy.core.health import Availability
+from proxy.net.http_client import HttpClient
+from proxy.net.listeners import ConnectionFactory, DescriptorGuard, ListenerService
+from proxy.net.reactor import Reactor
+from proxy.net.tcp_relay import TcpRelay
+from proxy.net.upstream import UpstreamPool
+from proxy.snapshot import Protocol, Snapshot
+
+CLOSING_BOUND_S = 30.0
+"""How long work in flight may go on after its listener was removed."""
+CONNECTIONS: Mapping[Protocol, ConnectionFactory] = {
+    Protocol.TCP: TcpRelay,
+    Protocol.HTTP: HttpClient,
+}
+
+logger = logging.getLogger(__name__)
+
+
+class ProxyServer:
+    """What one worker serves. ``phase`` (0 to 1) is where its schedulers start their cycle."""
+
+    def __init__(self, reactor: Reactor, phase: float = 0.0) -> None:
+        self.reactor = reactor
+        self.availability = Availability()
+        self.upstreams = UpstreamPool(reactor)
+        self._phase = phase
+        self._guard = DescriptorGuard()
+        self._generations: dict[str, Generation] = {}
+        self._services: dict[tuple[str, str], ListenerService] = {}
+        self._closing: set[ListenerService] = set()
+        # How many plans reach each server address: none left means idle connections are dropped.
+        self._uses: collections.Counter[tuple[str, int]] = collections.Counter()
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Put the snapshot in force, between two requests."""
+        load_balancer = snapshot.load_balancer
+        previous = self._generations.get(load_balancer)
+        generation = build_generation(snapshot, previous, self._phase)
+        self._generations[load_balancer] = generation
+        for id_, plan in generation.listeners.items():
+            self._serve((load_balancer, id_), plan)
+        for id_ in previous.listeners.keys() - generation.listeners.keys() if previous else ():
+            self._close_service((load_balancer, id_))
+        self._count_uses(generation, previous)
+
+    def remove(self, load_balancer: str) -> None:
+        """Stop serving a load balancer."""
+        generation = self._generations.pop(load_balancer, None)
+        if generation is None:
+            return
+        for id_ in generation.listeners:
+            self._close_service((load_balancer, id_))
+        self._count_uses(None, generation)
+
+    def listen(self, load_balancer: str, listener: str, sock: socket.socket) -> None:
+        """Accept for the listener from this socket."""
+        service = self._services.get((load_balancer, listener))
+        if service is None:
+            sock.close()
+        else:
+            service.open(sock)
+
+    def stop_listening(self, load_balancer: str, kept: set[str]) -> None:
+        """Let go of the sockets of all listeners but these."""
+        generation = self._generations.get(load_balancer)
+        for id_ in generation.listeners.keys() - kept if generation else ():
+            self._services[load_balancer, id_].stop_accepting()
+
+    def resume_accepting(self) -> None:
+        """Let paused listeners accept again as soon as descriptors allow it."""
+        for service in self._services.values():
+            if service.is_paused:
+                service.resume()
+
+    def counters(self) -> dict[str, Any]:
+        """Return the counters of each listener."""
+        return {listener: service.report() for (_, listener), service in self._services.items()}
+
+    @property
+    def has_connections(self) -> bool:
+        """Tell whether any client connection is open."""
+        return any(service.connections for service in self._all_services())
+
+    def close(self) -> None:
+        """Stop accepting; idle connections close, busy ones finish their work."""
+        for service in self._services.values():
+            service.close()
+
+    def abort(self) -> None:
+        """Close all that is left."""
+        for service in self._all_services():
+            service.abort()
+        self.upstreams.close()
+
+    def _all_services(self) -> Iterator[ListenerService]:
+        yield from self._services.values()
+        yield from self._closing
+
+    def _serve(self, key: tuple[str, str], plan: ListenerPlan) -> None:
+        service = self._services.get(key)
+        if service and service.plan.listener.protocol is plan.listener.protocol:
+            service.adopt(plan)
+            return
+        if service:
+            self._close_service(key)
+        self._services[key] = ListenerService(
+            self.reactor,
+            plan,
+            self.availability,
+            self.upstreams,
+            CONNECTIONS[plan.listener.protocol],
+            self._guard,
+        )
+
+    def _close_service(self, key: tuple[str, str]) -> None:
+        service = self._services.pop(key)
+        service.close()
+        if service.connections:
+            self._closing.add(service)
+            self.reactor.deadlines.schedule(CLOSING_BOUND_S, lambda: self._end_closing(service))
+
+    def _end_closing(self, service: ListenerService) -> None:
+        if service.connections:
+            logger.info(
+                "connections of a removed listener are cut",
+                extra={"listener": service.plan.listener.id, "count": len(service.connections)},
+            )
+        service.abort()
+        self._closing.discard(service)
+
+    def _count_uses(self, generation: Generation | None, previous: Generation | None) -> None:
+        self._uses.update(_places(generation))
+        left = _places(previous)
+        self._uses.subtract(left)
+        for place in left:
+            if self._uses[place] <= 0:
+                del self._uses[place]
+                self.upstreams.close_target(*place)
+
+
+def _places(generation: Generation | None) -> collections.Counter[tuple[str, int]]:
+    plans = generation.listeners.values() if generation else ()
+    return collections.Counter(
+        (target.address, target.port) for plan in plans for target in plan.targets
+    )

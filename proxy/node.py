@@ -1,0 +1,328 @@
+"""The parent process of a proxy node: feed in, sockets and workers out, report back.
+
+It owns every listening socket, the documents in force, the last-good files and the node's report.
+Traffic never passes through it. A snapshot counts as applied when every worker has it in force.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from proxy.core.health import Availability
+from proxy.net.channel import Body
+from proxy.net.last_good import LastGood
+from proxy.net.sockets import ListeningSockets
+from proxy.settings import ProxySettings
+from proxy.snapshot import (
+    AppliedSnapshot,
+    ApplyReport,
+    HealthDelta,
+    HealthTable,
+    HealthVersion,
+    IndexEntry,
+    Refusal,
+    Snapshot,
+    SnapshotInvalid,
+)
+from proxy.workers import WorkerPool, WorkerProcess
+
+QUICK_RETRIES = 20
+QUICK_RETRY_S = 0.1
+RETRY_S = 5.0
+SAVE_INTERVAL_S = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Balancer:
+    """What the node knows of one load balancer."""
+
+    wanted: Snapshot | None = None
+    text: str = ""
+    in_force: AppliedSnapshot | None = None
+    refusal: Refusal | None = None
+    deleted_at: int = 0
+
+    @property
+    def seen_version(self) -> int:
+        """Return the highest version that needs no second look."""
+        return max(
+            self.wanted.version if self.wanted else 0,
+            self.refusal.version if self.refusal else 0,
+            self.deleted_at,
+        )
+
+
+@dataclass(slots=True)
+class _Unsaved:
+    """What the last-good files do not have yet."""
+
+    snapshots: dict[str, str] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    tables: dict[int, HealthTable] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.snapshots or self.removed or self.tables)
+
+
+class ProxyNode:
+    """Follows the feed on behalf of its workers."""
+
+    def __init__(self, settings: ProxySettings) -> None:
+        self._settings = settings
+        self._started_at = time.time()
+        self._balancers: dict[str, _Balancer] = {}
+        self._sockets = ListeningSockets()
+        self._health = Availability()
+        self._last_good = LastGood(settings.data_dir / "proxy")
+        self._unsaved = _Unsaved()
+        self._workers = WorkerPool(
+            settings.workers, settings.log_format, self._greet, self._on_change, self._on_refused
+        )
+        self._retries_left = 0
+        self._fault_appeared = asyncio.Event()
+        self.report_wanted = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve what was last applied at once, then follow the feed until told to stop."""
+        self._load_last_good()
+        self._workers.start()
+        # The Redis client takes longer to import than everything else: traffic does not wait.
+        from proxy.net.config_feed import ConfigFeed  # noqa: PLC0415
+
+        feed = ConfigFeed(self._settings.redis_url, self._settings.node, self)
+        async with asyncio.TaskGroup() as group:
+            jobs = [
+                group.create_task(feed.run()),
+                group.create_task(self._retry_faults()),
+                group.create_task(self._save_often()),
+            ]
+            await self.stopping.wait()
+            logger.info("the node stops")
+            for job in jobs:
+                job.cancel()
+        self._sockets.close()
+        await self._workers.stop()
+        self._save(self._unsaved)
+        await feed.aclose()
+
+    # --- what the feed says ----------------------------------------------------------------------
+
+    def wants(self, load_balancer: str, entry: IndexEntry) -> bool:
+        """Tell whether the version is above everything applied, refused or deleted here."""
+        known = self._balancers.get(load_balancer)
+        return known is None or entry.version > known.seen_version
+
+    def offer(self, load_balancer: str, version: int, text: bytes) -> None:
+        """Take a snapshot's text; an invalid one is refused whole and not looked at again."""
+        try:
+            snapshot = Snapshot.from_json(text)
+            if snapshot.load_balancer != load_balancer:
+                raise SnapshotInvalid(f"it is the snapshot of {snapshot.load_balancer}")
+        except SnapshotInvalid as error:
+            self._on_refused(load_balancer, version, str(error))
+            return
+        known = self._balancers.get(load_balancer)
+        if known is None or snapshot.version > known.seen_version:
+            self._adopt(snapshot, text.decode())
+
+    def remove(self, load_balancer: str, version: int) -> None:
+        """Stop serving a load balancer, and remember that it is gone."""
+        self._balancers[load_balancer] = _Balancer(deleted_at=version)
+        self._sockets.remove(load_balancer)
+        self._workers.broadcast("remove", {"load_balancer": load_balancer})
+        self._workers.forget(load_balancer)
+        self._unsaved.snapshots.pop(load_balancer, None)
+        self._unsaved.removed.add(load_balancer)
+        logger.info(
+            "load balancer removed", extra={"load_balancer": load_balancer, "version": version}
+        )
+        self.report_wanted.set()
+
+    def adopt_health(self, delta: HealthDelta) -> bool:
+        """Pass a delta on; False when the whole table is needed to make sense of it."""
+        known = self.health_version(delta.shard)
+        if known is not None and delta.version <= known:
+            return True
+        if not self._health.apply(delta):
+            return False
+        self._workers.broadcast("health_delta", {"delta": delta.to_json()})
+        self._unsaved.tables[delta.shard] = self._health.table(delta.shard)
+        self.report_wanted.set()
+        return True
+
+    def replace_health(self, table: HealthTable) -> None:
+        """Pass a whole table on."""
+        self._health.replace(table)
+        self._workers.broadcast("health", _health_body(table))
+        self._unsaved.tables[table.shard] = table
+        self.report_wanted.set()
+
+    def health_version(self, shard: int) -> HealthVersion | None:
+        """Return which table of the shard is known."""
+        return self._health.versions.get(shard)
+
+    # --- what the node says ----------------------------------------------------------------------
+
+    def report_text(self) -> str:
+        """Return the node's report as it stands."""
+        known = self._balancers.items()
+        return ApplyReport(
+            node=self._settings.node,
+            at=time.time(),
+            started_at=self._started_at,
+            workers=self._workers.ready_count,
+            applied={id_: each.in_force for id_, each in known if each.in_force},
+            refused={id_: each.refusal for id_, each in known if each.refusal},
+            faults=self._sockets.faults,
+            health={str(shard): str(version) for shard, version in self._health.versions.items()},
+        ).to_json()
+
+    def counters_text(self) -> str:
+        """Return the traffic counters as they stand."""
+        counters = self._workers.counters(set(self._listener_ids()))
+        return json.dumps({"at": time.time(), "listeners": counters})
+
+    def _listener_ids(self) -> Iterator[str]:
+        for known in self._balancers.values():
+            if known.wanted:
+                yield from (listener.id for listener in known.wanted.listeners)
+
+    # --- applying --------------------------------------------------------------------------------
+
+    def _adopt(self, snapshot: Snapshot, text: str) -> None:
+        """Open and close sockets, then tell every worker. What came before stays reported."""
+        known = self._balancers.setdefault(snapshot.load_balancer, _Balancer())
+        known.wanted, known.text = snapshot, text
+        known.refusal, known.deleted_at = None, 0
+        opened = self._sockets.reconcile(snapshot)
+        self._workers.broadcast(
+            "apply",
+            self._apply_body(snapshot, text),
+            {id_: sock.fileno() for id_, sock in opened.items()},
+        )
+        self._note_faults()
+        self.report_wanted.set()
+
+    def _apply_body(self, snapshot: Snapshot, text: str) -> Body:
+        return {
+            "load_balancer": snapshot.load_balancer,
+            "version": snapshot.version,
+            "snapshot": text,
+            "kept": list(self._sockets.open_sockets(snapshot.load_balancer)),
+        }
+
+    def _greet(self, worker: WorkerProcess) -> None:
+        """Tell a new worker everything: health first, so that its first choice is a good one."""
+        for table in self._health.tables:
+            worker.send("health", _health_body(table))
+        for load_balancer, known in self._balancers.items():
+            if known.wanted:
+                sockets = self._sockets.open_sockets(load_balancer)
+                worker.send(
+                    "apply",
+                    self._apply_body(known.wanted, known.text),
+                    {id_: sock.fileno() for id_, sock in sockets.items()},
+                )
+
+    def _on_change(self) -> None:
+        """See which snapshots have come into force in every worker."""
+        for load_balancer, known in self._balancers.items():
+            snapshot = known.wanted
+            if snapshot is None or (known.in_force and known.in_force.version == snapshot.version):
+                continue
+            if self._workers.is_applied(load_balancer, snapshot.version):
+                known.in_force = AppliedSnapshot(snapshot.version, snapshot.content_hash)
+                self._unsaved.removed.discard(load_balancer)
+                self._unsaved.snapshots[load_balancer] = known.text
+                logger.info(
+                    "snapshot applied",
+                    extra={"load_balancer": load_balancer, "version": snapshot.version},
+                )
+        self.report_wanted.set()
+
+    def _on_refused(self, load_balancer: str, version: int, error: str) -> None:
+        known = self._balancers.setdefault(load_balancer, _Balancer())
+        known.refusal = Refusal(version, error)
+        logger.error(
+            "snapshot refused",
+            extra={"load_balancer": load_balancer, "version": version, "reason": error},
+        )
+        self.report_wanted.set()
+
+    # --- sockets that could not be opened --------------------------------------------------------
+
+    def _note_faults(self) -> None:
+        if self._sockets.faults:
+            self._retries_left = QUICK_RETRIES
+            self._fault_appeared.set()
+
+    async def _retry_faults(self) -> None:
+        """Try faulty listeners again, quickly at first: a process just killed may still let go."""
+        while True:
+            await self._fault_appeared.wait()
+            await asyncio.sleep(QUICK_RETRY_S if self._retries_left else RETRY_S)
+            self._retries_left = max(0, self._retries_left - 1)
+            for load_balancer, listener, sock in self._sockets.retry():
+                self._workers.broadcast(
+                    "listen", {"load_balancer": load_balancer}, {listener: sock.fileno()}
+                )
+                self.report_wanted.set()
+            if not self._sockets.faults:
+                self._fault_appeared.clear()
+
+    # --- last-good files -------------------------------------------------------------------------
+
+    def _load_last_good(self) -> None:
+        for table in self._last_good.health():
+            self._health.replace(table)
+        for snapshot in self._last_good.snapshots():
+            self._adopt(snapshot, snapshot.to_json())
+
+    async def _save_often(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_INTERVAL_S)
+            unsaved, self._unsaved = self._unsaved, _Unsaved()
+            if unsaved:
+                await asyncio.to_thread(self._save, unsaved)
+
+    def _save(self, unsaved: _Unsaved) -> None:
+        """Write what has changed; a full disk is logged and costs only these files."""
+        try:
+            for load_balancer, text in unsaved.snapshots.items():
+                self._last_good.save_snapshot(load_balancer, text)
+            for load_balancer in unsaved.removed:
+                self._last_good.remove_snapshot(load_balancer)
+            for table in unsaved.tables.values():
+                self._last_good.save_health(table)
+        except OSError as error:
+            logger.error("last-good files cannot be written", extra={"reason": str(error)})
+
+
+def _health_body(table: HealthTable) -> Body:
+    return {
+        "shard": table.shard,
+        "version": str(table.version),
+        "statuses": dict(table.statuses),
+    }
+
+
+async def _serve(settings: ProxySettings) -> None:
+    node = ProxyNode(settings)
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, node.stopping.set)
+    logger.info("the node starts", extra={"workers": settings.workers, "process": os.getpid()})
+    await node.run()
+
+
+def run_node(settings: ProxySettings) -> None:
+    """Run a node until SIGTERM or SIGINT."""
+    asyncio.run(_serve(settings))

@@ -1,0 +1,76 @@
+"""The settings of a proxy node, read once from the environment."""
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+EXIT_BAD_ENVIRONMENT = 2
+MAX_WORKERS = 256
+SCHEMES = frozenset({"redis", "rediss", "unix"})
+LOG_FORMATS = ("text", "json")
+OWN_NAMES = frozenset({"OPENCLB_PROXY_WORKERS", "OPENCLB_PROXY_NODE"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """Where the feed is, where the last-good files are, and how many workers serve."""
+
+    redis_url: str
+    data_dir: Path
+    workers: int
+    node: str
+    log_format: str
+
+    @classmethod
+    def from_environment(cls) -> "ProxySettings":
+        """Return the settings; a wrong value ends the program with one clear line."""
+        data_dir = Path(_text("OPENCLB_DATA_DIR", "var")).expanduser().absolute()
+        for name in sorted(os.environ.keys() - OWN_NAMES):
+            if name.startswith("OPENCLB_PROXY_"):
+                print(f"openclb: {name}: nothing reads this variable", file=sys.stderr)
+        return cls(
+            redis_url=_redis_url(f"unix://{data_dir}/broker.sock"),
+            data_dir=data_dir,
+            workers=_workers(),
+            node=_text("OPENCLB_PROXY_NODE", socket.gethostname()),
+            log_format=_log_format(),
+        )
+
+
+def _refuse(name: str, message: str) -> NoReturn:
+    print(f"openclb: {name}: {message}", file=sys.stderr)
+    raise SystemExit(EXIT_BAD_ENVIRONMENT)
+
+
+def _text(name: str, default: str) -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def _redis_url(default: str) -> str:
+    url = _text("REDIS_URL", default)
+    parts = urlsplit(url)
+    place = parts.path if parts.scheme == "unix" else parts.netloc
+    if parts.scheme not in SCHEMES or not place:
+        # The address may carry a password, so it is not repeated here.
+        _refuse("REDIS_URL", "needs redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH")
+    return url
+
+
+def _workers() -> int:
+    text = _text("OPENCLB_PROXY_WORKERS", str(len(os.sched_getaffinity(0))))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_WORKERS):
+        _refuse(
+            "OPENCLB_PROXY_WORKERS", f"needs a number between 1 and {MAX_WORKERS}, not {text!r}"
+        )
+    return int(text)
+
+
+def _log_format() -> str:
+    word = _text("OPENCLB_LOG_FORMAT", LOG_FORMATS[0])
+    if word not in LOG_FORMATS:
+        _refuse("OPENCLB_LOG_FORMAT", f"needs one of {', '.join(LOG_FORMATS)}, not {word!r}")
+    return word

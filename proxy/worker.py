@@ -1,0 +1,147 @@
+"""A worker process: takes sockets, configuration and health from its parent, and serves.
+
+It ends with its parent: the kernel kills it when the parent dies, and so does the end of the
+channel.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from proxy.logs import configure_logs
+from proxy.net.channel import Body, Channel
+from proxy.net.reactor import Reactor
+from proxy.net.server import ProxyServer
+from proxy.process import die_with_parent, raise_descriptor_limit
+from proxy.snapshot import HealthDelta, HealthStatus, HealthTable, HealthVersion, Snapshot
+
+COUNTERS_INTERVAL_S = 1.0
+RESUME_INTERVAL_S = 0.25
+STOP_BOUND_S = 4.0
+"""How long requests in flight may go on when the worker is told to stop."""
+STOP_POLL_S = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Carries the parent's messages to the server, and answers what is in force."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, phase: float) -> None:
+        self._loop = loop
+        self.reactor = Reactor()
+        self.reactor.attach(loop)
+        self.server = ProxyServer(self.reactor, phase)
+        self.stopping = asyncio.Event()
+        self._channel = Channel(loop, sock, self._on_message, self._on_parent_gone)
+        self._handlers = {
+            "apply": self._apply,
+            "listen": self._listen,
+            "remove": self._remove,
+            "health": self._replace_health,
+            "health_delta": self._apply_health,
+            "stop": self._stop,
+        }
+
+    async def run(self) -> None:
+        """Serve until told to stop, then finish what is in flight, within a bound."""
+        self._channel.send("ready", {})
+        async with asyncio.TaskGroup() as group:
+            jobs = [
+                group.create_task(self._report_counters()),
+                group.create_task(self._resume_accepting()),
+            ]
+            await self.stopping.wait()
+            self.server.close()
+            await self._finish()
+            for job in jobs:
+                job.cancel()
+        self._channel.send("counters", {"listeners": self.server.counters()})
+        self.server.abort()
+        self._channel.close()
+        self.reactor.close()
+
+    async def _finish(self) -> None:
+        end = self._loop.time() + STOP_BOUND_S
+        while self.server.has_connections and self._loop.time() < end:
+            await asyncio.sleep(STOP_POLL_S)
+
+    async def _report_counters(self) -> None:
+        while True:
+            await asyncio.sleep(COUNTERS_INTERVAL_S)
+            self._channel.send("counters", {"listeners": self.server.counters()})
+
+    async def _resume_accepting(self) -> None:
+        while True:
+            await asyncio.sleep(RESUME_INTERVAL_S)
+            self.server.resume_accepting()
+
+    def _on_message(self, kind: str, body: Body, descriptors: list[int]) -> None:
+        self._handlers[kind](body, descriptors)
+
+    def _on_parent_gone(self) -> None:
+        """Without its parent nobody could tell this worker anything any more."""
+        if not self.stopping.is_set():
+            os._exit(1)
+
+    def _apply(self, body: Body, descriptors: list[int]) -> None:
+        """Put a snapshot in force; one that fails here leaves what was in force before."""
+        load_balancer, version = body["load_balancer"], body["version"]
+        answer: dict[str, Any] = {"load_balancer": load_balancer, "version": version}
+        try:
+            self.server.adopt(Snapshot.from_json(body["snapshot"]))
+        except Exception as error:
+            logger.exception("a snapshot could not be applied", extra=answer)
+            answer["error"] = f"{type(error).__name__}: {error}"
+        self.server.stop_listening(load_balancer, set(body["kept"]))
+        self._listen(body, descriptors)
+        self._channel.send("applied", answer)
+
+    def _listen(self, body: Body, descriptors: list[int]) -> None:
+        for listener, descriptor in zip(body["opened"], descriptors, strict=True):
+            sock = socket.socket(fileno=descriptor)
+            self.server.listen(body["load_balancer"], listener, sock)
+
+    def _remove(self, body: Body, descriptors: list[int]) -> None:
+        self.server.remove(body["load_balancer"])
+
+    def _replace_health(self, body: Body, descriptors: list[int]) -> None:
+        self.server.availability.replace(
+            HealthTable(
+                body["shard"],
+                HealthVersion.parse(body["version"]),
+                {probe: HealthStatus(status) for probe, status in body["statuses"].items()},
+            )
+        )
+
+    def _apply_health(self, body: Body, descriptors: list[int]) -> None:
+        self.server.availability.apply(HealthDelta.from_json(body["delta"]))
+
+    def _stop(self, body: Body, descriptors: list[int]) -> None:
+        self.stopping.set()
+
+
+async def _serve(channel: socket.socket, phase: float) -> None:
+    loop = asyncio.get_running_loop()
+    worker = Worker(loop, channel, phase)
+    loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
+    await worker.run()
+
+
+def main(arguments: list[str]) -> None:
+    """Run a worker: channel descriptor, parent's id, index, number of workers, log format."""
+    descriptor, parent, index, count = (int(each) for each in arguments[:4])
+    die_with_parent(parent)
+    # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logs(arguments[4], worker=index)
+    raise_descriptor_limit()
+    asyncio.run(_serve(socket.socket(fileno=descriptor), index / count))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,178 @@
+"""The worker processes of a node: start one per core, tell them everything, restart the dead."""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from proxy.net import metrics
+from proxy.net.channel import MAX_DESCRIPTORS, Body, Channel
+
+STOP_BOUND_S = 4.6
+"""A little more than a worker takes for its requests in flight."""
+SHORT_LIFE_S = 1.0
+LONGEST_RESTART_GAP_S = 5.0
+PACKAGE_ROOT = Path(__file__).resolve().parent.parent
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerProcess:
+    """One worker as its parent sees it."""
+
+    def __init__(self, pool: "WorkerPool", index: int) -> None:
+        self._pool = pool
+        self.index = index
+        self.is_ready = False
+        self.applied: dict[str, int] = {}
+        self.counters: dict[str, Any] = {}
+        self.started_at = pool.loop.time()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "proxy.worker", str(theirs.fileno())),
+                    *(str(os.getpid()), str(index), str(pool.count), pool.log_format),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd=PACKAGE_ROOT,
+            )
+        self.channel = Channel(pool.loop, ours, self._on_message, self._on_closed)
+
+    def send(self, kind: str, body: Body, descriptors: Mapping[str, int] | None = None) -> None:
+        """Send a message; descriptors by listener travel with it, and more behind it if many."""
+        if descriptors is None:
+            self.channel.send(kind, body)
+            return
+        listeners = list(descriptors)
+        for start in range(0, max(1, len(listeners)), MAX_DESCRIPTORS):
+            part = listeners[start : start + MAX_DESCRIPTORS]
+            self.channel.send(kind, body | {"opened": part}, [descriptors[each] for each in part])
+            kind, body = "listen", {"load_balancer": body["load_balancer"]}
+
+    def _on_message(self, kind: str, body: Body, descriptors: Sequence[int]) -> None:
+        if kind == "counters":
+            self.counters = body["listeners"]
+        elif kind == "ready":
+            self.is_ready = True
+            self._pool.on_change()
+        elif kind == "applied":
+            if "error" in body:
+                self._pool.on_refused(body["load_balancer"], body["version"], body["error"])
+            else:
+                self.applied[body["load_balancer"]] = body["version"]
+                self._pool.on_change()
+
+    def _on_closed(self) -> None:
+        self._pool.on_worker_gone(self)
+
+
+class WorkerPool:
+    """All workers of the node. The callbacks say when a worker starts or something is in force."""
+
+    def __init__(
+        self,
+        count: int,
+        log_format: str,
+        greet: Callable[[WorkerProcess], None],
+        on_change: Callable[[], None],
+        on_refused: Callable[[str, int, str], None],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.count = count
+        self.log_format = log_format
+        self._greet = greet
+        self.on_change = on_change
+        self.on_refused = on_refused
+        self._workers: dict[int, WorkerProcess] = {}
+        self._restart_gap_s = 0.1
+        # What workers that are gone did, so that sums never go back.
+        self._retired: dict[str, Any] = {}
+        self._is_stopping = False
+        self._all_gone = asyncio.Event()
+
+    def start(self) -> None:
+        """Start every worker."""
+        for index in range(self.count):
+            self._start_worker(index)
+
+    @property
+    def ready_count(self) -> int:
+        """Return how many workers serve."""
+        return sum(worker.is_ready for worker in self._workers.values())
+
+    def is_applied(self, load_balancer: str, version: int) -> bool:
+        """Tell whether the version is in force in every worker, and there is one."""
+        workers = self._workers.values()
+        return bool(workers) and all(
+            worker.applied.get(load_balancer) == version for worker in workers
+        )
+
+    def broadcast(
+        self, kind: str, body: Body, descriptors: Mapping[str, int] | None = None
+    ) -> None:
+        """Send a message to every worker."""
+        for worker in list(self._workers.values()):
+            worker.send(kind, body, descriptors)
+
+    def forget(self, load_balancer: str) -> None:
+        """A load balancer is gone: no worker's word on it counts any more."""
+        for worker in self._workers.values():
+            worker.applied.pop(load_balancer, None)
+
+    def counters(self, listeners: set[str]) -> dict[str, Any]:
+        """Return the sums of these listeners over all workers since the node started."""
+        self._retired = {id_: each for id_, each in self._retired.items() if id_ in listeners}
+        total: dict[str, Any] = metrics.add({}, self._retired)
+        for worker in self._workers.values():
+            metrics.add(total, worker.counters)
+        return {id_: total[id_] for id_ in total if id_ in listeners}
+
+    async def stop(self) -> None:
+        """Let every worker finish what is in flight; kill those that take too long."""
+        self._is_stopping = True
+        self.broadcast("stop", {})
+        if self._workers:
+            try:
+                await asyncio.wait_for(self._all_gone.wait(), STOP_BOUND_S)
+            except TimeoutError:
+                logger.warning("workers are killed", extra={"count": len(self._workers)})
+                for worker in self._workers.values():
+                    worker.process.kill()
+                    worker.process.wait()
+
+    def on_worker_gone(self, worker: WorkerProcess) -> None:
+        """Start another in its place: at once, unless they keep dying young."""
+        if not self._is_stopping:
+            worker.process.kill()
+        status = worker.process.wait()
+        if self._workers.get(worker.index) is not worker:
+            return
+        del self._workers[worker.index]
+        metrics.add(self._retired, metrics.without_active(worker.counters))
+        if self._is_stopping:
+            if not self._workers:
+                self._all_gone.set()
+            return
+        logger.error("a worker died", extra={"worker": worker.index, "status": status})
+        if self.loop.time() - worker.started_at > SHORT_LIFE_S:
+            self._restart_gap_s = 0.1
+            self._start_worker(worker.index)
+        else:
+            self.loop.call_later(self._restart_gap_s, self._start_worker, worker.index)
+            self._restart_gap_s = min(2 * self._restart_gap_s, LONGEST_RESTART_GAP_S)
+        self.on_change()
+
+    def _start_worker(self, index: int) -> None:
+        if self._is_stopping:
+            return
+        worker = WorkerProcess(self, index)
+        self._workers[index] = worker
+        self._greet(worker)
+        logger.info("worker started", extra={"worker": index, "process": worker.process.pid})
