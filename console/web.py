@@ -18,7 +18,11 @@ graceful_timeout = 5
 keepalive = 15
 accesslog = None
 errorlog = "-"
-logconfig_dict = settings.LOGGING
+# gunicorn's own words go the way of all others: one event per line, with fields.
+_propagate: dict[str, Any] = {"handlers": [], "propagate": True}
+logconfig_dict = settings.LOGGING | {
+    "loggers": settings.LOGGING["loggers"] | {"gunicorn.error": _propagate}
+}
 control_socket_disable = True
 # Its heartbeat file must not sit on a disk that can stall.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
