@@ -116,6 +116,8 @@ def control(
     base = {"checkbox": "checkbox", "select": "select"}.get(widget, "input")
     if bound.field.widget.__class__.__name__ == "Textarea":
         base = "textarea"
+    if "switch" in css_class:
+        base = ""
     attrs: dict[str, Any] = {"class": f"{base} {css_class}".strip()}
     attrs |= {name.replace("_", "-"): value for name, value in attributes.items()}
     described = []
@@ -184,7 +186,7 @@ def moment(value: datetime | None) -> SafeString | str:
     local = timezone.localtime(value)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
-        value.isoformat(),
+        value.isoformat(timespec="seconds"),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
         local.strftime("%Y-%m-%d %H:%M"),
     )
@@ -219,5 +221,6 @@ def compact(value: float | None) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             divisor = 1e3 if unit == "k" else size
-            return f"{value / divisor:.1f} {unit}"
+            shown = f"{value / divisor:.1f}".removesuffix(".0")
+            return f"{shown} {unit}"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

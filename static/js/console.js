@@ -59,5 +59,15 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { form.querySelector(".search-hits").replaceChildren(); search.focus(); search.select(); }
 });
 
+// --- lines that open ---
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-expand-all]");
+  if (!button) return;
+  const open = button.getAttribute("aria-expanded") !== "true";
+  button.closest("table").querySelectorAll("tbody details").forEach((line) => { line.open = open; });
+  button.setAttribute("aria-expanded", String(open));
+  button.textContent = open ? "Collapse all" : "Expand all";
+});
+
 // The current tab is in sight on narrow screens, also where CSS cannot say so.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -148,15 +148,20 @@ function checkTyped(input) {
   else button.setAttribute("aria-disabled", "true");
 }
 
+// Parts that matter only for some value of another field: data-shown-when="protocol=http" (several: "kind=tcp|http").
+function showParts(form) {
+  form?.querySelectorAll("[data-shown-when]").forEach((part) => {
+    const [name, values] = part.dataset.shownWhen.split("=");
+    const field = form.elements[name];
+    if (!field) return;
+    const given = field.type === "checkbox" ? String(field.checked) : field.value;
+    part.hidden = !values.split("|").includes(given);
+  });
+}
+
 document.addEventListener("input", (event) => {
   if (event.target.matches("[data-typed-confirm]")) checkTyped(event.target);
-  const shown = event.target.closest("form")?.querySelectorAll("[data-shown-when]") || [];
-  shown.forEach((part) => {
-    const [name, value] = part.dataset.shownWhen.split("=");
-    if (event.target.name !== name) return;
-    const given = event.target.type === "checkbox" ? String(event.target.checked) : event.target.value;
-    part.hidden = given !== value;
-  });
+  showParts(event.target.form);
 });
 
 document.addEventListener("change", (event) => {
@@ -184,10 +189,25 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+const TIME_SLICES = { hour: [11, 16], day: [5, 16], default: [0, 16] };
+
+// Times come in the server's zone and are shown in the reader's, in ISO order; the title has the whole one.
+function localise(time) {
+  const at = new Date(time.dateTime);
+  if (time.dataset.local || Number.isNaN(at.getTime())) return;
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().replace("T", " ");
+  const [from, to] = TIME_SLICES[time.dataset.format || "default"];
+  time.textContent = shifted.slice(from, to);
+  time.title = at.toString().replace(/ \(.*/, "");
+  time.dataset.local = "1";
+}
+
 /** Prepare what came with a page or a swap. */
 export function prepare(root) {
+  root.querySelectorAll("time[datetime]").forEach(localise);
   root.querySelectorAll("[data-peek][hidden]").forEach((button) => { button.hidden = false; });
   root.querySelectorAll("[data-typed-confirm]").forEach(checkTyped);
+  root.querySelectorAll("form:has([data-shown-when])").forEach(showParts);
   root.querySelectorAll("[data-mixed]").forEach((box) => { box.indeterminate = true; });
   const selections = root.matches?.("[data-selection]") ? [root] : [...root.querySelectorAll("[data-selection]")];
   selections.forEach(countSelection);

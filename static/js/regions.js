@@ -2,7 +2,8 @@
 // A region is an element with an id, hx-get, data-region and hx-trigger "every 5s, objectsChanged from:body".
 
 const isEdited = (region) =>
-  Boolean(region.querySelector(":popover-open")) || Boolean(document.querySelector("dialog:modal, .panel")) ||
+  Boolean(region.querySelector(":popover-open")) ||
+  [...document.querySelectorAll("dialog:modal, .panel")].some((overlay) => !overlay.contains(region)) ||
   (region.contains(document.activeElement) && document.activeElement.matches("input:not([type=checkbox]), select, textarea"));
 
 let kept = null;

@@ -1,0 +1,168 @@
+"""The form of a TCP or HTTP listener; numbers go to the service as typed, it reads them strictly."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from balancer.choices import ListenerStatus
+from balancer.constants import (
+    DEFAULT_CHECK_INTERVAL_S,
+    DEFAULT_CHECK_THRESHOLD,
+    DEFAULT_CHECK_TIMEOUT_S,
+    DEFAULT_ESTABLISHED_TIMEOUT_S,
+    DEFAULT_IDLE_TIMEOUT_S,
+    DEFAULT_REQUEST_TIMEOUT_S,
+    MAX_DOMAIN_CHARACTERS,
+    MAX_NAME_CHARACTERS,
+    MAX_PATH_CHARACTERS,
+)
+from balancer.models import Listener, ServerGroup
+from proxy.snapshot import CheckKind, Protocol
+
+PROTOCOLS = [(Protocol.TCP.value, "TCP"), (Protocol.HTTP.value, "HTTP")]
+CHECK_KINDS = [(CheckKind.TCP.value, "TCP"), (CheckKind.HTTP.value, "HTTP")]
+EXPECTED_CLASSES = [(str(first), f"{first}xx") for first in range(2, 6)]
+HTTP_ONLY = ("idle_timeout_s", "request_timeout_s")
+TCP_ONLY = ("established_timeout_s",)
+HTTP_CHECK_ONLY = ("check_method", "check_path", "check_host", "check_expected_classes")
+NUMBER_CHARACTERS = 20
+
+
+def _number(label: str, initial: int | None = None, help_text: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        initial=initial,
+        required=initial is not None,
+        max_length=NUMBER_CHARACTERS,
+        help_text=help_text,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+
+
+class ListenerForm(forms.Form):
+    """What a listener is, where its requests go and how its servers are checked."""
+
+    protocol = forms.ChoiceField(
+        label="Listener protocol",
+        choices=PROTOCOLS,
+        initial=Protocol.TCP.value,
+        widget=forms.RadioSelect,
+    )
+    port = _number("Listening port", help_text="1–65535, one listener for each port.")
+    name = forms.CharField(
+        label="Listener name",
+        max_length=MAX_NAME_CHARACTERS,
+        required=False,
+        help_text="1–80 characters. Empty: protocol_port.",
+    )
+    server_group = forms.ModelChoiceField(
+        label="Server group",
+        queryset=ServerGroup.objects.none(),
+        to_field_name="public_id",
+        required=False,
+        empty_label="Default Server Group",
+    )
+    backend_port = _number(
+        "Backend port", help_text="All servers of the Default Server Group use this port."
+    )
+    idle_timeout_s = _number("Idle timeout", DEFAULT_IDLE_TIMEOUT_S, "1–60 s.")
+    request_timeout_s = _number(
+        "Request timeout", DEFAULT_REQUEST_TIMEOUT_S, "1–180 s; then the client gets 504."
+    )
+    established_timeout_s = _number(
+        "Idle timeout of connections", DEFAULT_ESTABLISHED_TIMEOUT_S, "10–900 s."
+    )
+    check_enabled = forms.BooleanField(label="Health check", required=False, initial=True)
+    check_kind = forms.ChoiceField(
+        label="Check protocol",
+        choices=CHECK_KINDS,
+        initial=CheckKind.TCP.value,
+        widget=forms.RadioSelect,
+    )
+    check_method = forms.ChoiceField(
+        label="Method",
+        choices=[("HEAD", "HEAD"), ("GET", "GET")],
+        initial="HEAD",
+        required=False,
+    )
+    check_path = forms.CharField(
+        label="Path", max_length=MAX_PATH_CHARACTERS, initial="/", required=False
+    )
+    check_host = forms.CharField(
+        label="Host name",
+        max_length=MAX_DOMAIN_CHARACTERS,
+        required=False,
+        help_text="Empty: the address of the server.",
+    )
+    check_expected_classes = forms.MultipleChoiceField(
+        label="Success codes",
+        choices=EXPECTED_CLASSES,
+        initial=["2", "3"],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    check_port = _number("Check port", help_text="Empty: the port of each server.")
+    check_interval_s = _number("Interval", DEFAULT_CHECK_INTERVAL_S, "1–50 s, start to start.")
+    check_timeout_s = _number("Response timeout", DEFAULT_CHECK_TIMEOUT_S, "1–300 s.")
+    check_unhealthy_threshold = _number(
+        "Unhealthy threshold", DEFAULT_CHECK_THRESHOLD, "2–10 failures in a row."
+    )
+    check_healthy_threshold = _number(
+        "Healthy threshold", DEFAULT_CHECK_THRESHOLD, "2–10 successes in a row."
+    )
+    start = forms.BooleanField(label="Start after creation", required=False, initial=True)
+    expected = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(
+        self,
+        *args: Any,
+        groups: Any,
+        listener: Listener | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.listener = listener
+        chooser = self.fields["server_group"]
+        assert isinstance(chooser, forms.ModelChoiceField)
+        chooser.queryset = groups
+        chooser.label_from_instance = lambda group: f"VServer group {group.name}"  # type: ignore[method-assign]
+        if listener is not None:
+            for name in ("protocol", "port", "start"):
+                del self.fields[name]
+            self.initial |= initial_of(listener)
+
+    @property
+    def protocol_value(self) -> str:
+        """Return the protocol that decides which options matter."""
+        if self.listener is not None:
+            return self.listener.protocol
+        return str(self.cleaned_data.get("protocol", Protocol.TCP.value))
+
+    def options(self) -> Mapping[str, Any]:
+        """Return the arguments of the service: what the protocol and the check do not use is out."""
+        values = dict(self.cleaned_data)
+        unused = TCP_ONLY if self.protocol_value == Protocol.HTTP else HTTP_ONLY
+        if values["check_kind"] != CheckKind.HTTP:
+            unused += HTTP_CHECK_ONLY
+        for name in ("protocol", "port", "start", "expected", *unused):
+            values.pop(name, None)
+        if values["server_group"] is not None:
+            values["backend_port"] = None
+        if "check_expected_classes" in values:
+            values["check_expected_classes"] = ",".join(sorted(values["check_expected_classes"]))
+        for name in ("backend_port", "check_port"):
+            values[name] = values[name] or None
+        return values
+
+
+def initial_of(listener: Listener) -> dict[str, Any]:
+    """Return the form's values for a listener that exists."""
+    group = listener.server_group
+    names = [name for name in ListenerForm.base_fields if hasattr(listener, name)]
+    values = {name: getattr(listener, name) for name in names}
+    values["server_group"] = None if group is None or group.is_default else group.public_id
+    values["check_expected_classes"] = listener.check_expected_classes.split(",")
+    values["expected"] = listener.edit_number
+    values["start"] = listener.status == ListenerStatus.RUNNING
+    return values

@@ -1,0 +1,240 @@
+"""Pages of listeners: the tab, the form, the health dialog, start, stop and delete."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from balancer.actors import Actor
+from balancer.choices import Entrance
+from balancer.exceptions import BalancerError, Stale
+from balancer.models import Listener, LoadBalancer
+from balancer.rights import Right
+from balancer.selectors.health import ListenerHealth, get_listener_health, get_listeners_health
+from balancer.selectors.listeners import get_listener
+from balancer.selectors.listeners import list_listeners as select_listeners
+from balancer.selectors.server_groups import list_server_groups
+from balancer.services import listeners as services
+from console.forms.listeners import ListenerForm
+from console.forms.refusals import add_refusal
+from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
+from console.pages.instance_frame import FaultNote, find_load_balancer, instance_context
+from console.toasts import add_toast
+from proxy.snapshot import GroupKind
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerRow:
+    """One listener of the tab: what is wanted and what is observed."""
+
+    listener: Listener
+    health: ListenerHealth
+    fault: FaultNote | None
+
+    @property
+    def health_label(self) -> str:
+        """Return the counts beside the word, where there are any."""
+        health = self.health
+        if health.word in ("Normal", "Abnormal") and health.total:
+            return f"{health.healthy} of {health.total} healthy"
+        return health.word
+
+
+def _actor(request: HtmxHttpRequest) -> Actor:
+    return Actor.person(request.user, Entrance.CONSOLE)  # type: ignore[arg-type]
+
+
+def _tab(load_balancer: LoadBalancer) -> str:
+    ids = [load_balancer.region.public_id, load_balancer.public_id]
+    return reverse("listener-list", args=ids)
+
+
+def _find(request: HtmxHttpRequest, right: Right, ids: Mapping[str, str]) -> Listener:
+    load_balancer = find_load_balancer(request, right, ids["region_id"], ids["load_balancer_id"])
+    return get_listener(
+        user=request.user,
+        right=right,
+        listener_id=ids["listener_id"],
+        load_balancer=load_balancer,
+    )
+
+
+@login_required
+@require_GET
+def list_listeners(request: HtmxHttpRequest, region_id: str, load_balancer_id: str) -> HttpResponse:
+    """Show the listeners of an instance, refreshed while somebody looks."""
+    load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
+    return render_page(
+        request,
+        "listeners/list.html",
+        _list_context(request, load_balancer),
+        fragments={"listener-table": "listeners/_table.html"},
+    )
+
+
+def _list_context(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> dict[str, Any]:
+    context = instance_context(request, load_balancer, active_tab="listener-list")
+    text = request.GET.get("q", "").strip()
+    listeners = list(select_listeners(user=request.user, load_balancer=load_balancer))
+    shown = [each for each in listeners if text.lower() in f"{each.name} {each.port}".lower()]
+    return {
+        **context,
+        "rows": _rows(shown, context["fault_notes"]),
+        "text": text,
+        "total": len(listeners),
+    }
+
+
+def _rows(listeners: Sequence[Listener], fault_notes: Mapping[str, FaultNote]) -> list[ListenerRow]:
+    health = get_listeners_health(listeners)
+    return [
+        ListenerRow(each, health[each.public_id], fault_notes.get(each.public_id))
+        for each in listeners
+    ]
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def create_listener(
+    request: HtmxHttpRequest, region_id: str, load_balancer_id: str
+) -> HttpResponse:
+    """Add a listener on a page of its own."""
+    load_balancer = find_load_balancer(request, Right.CHANGE, region_id, load_balancer_id)
+    form = ListenerForm(request.POST or None, groups=_groups(request, load_balancer))
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        try:
+            listener = services.create_listener(
+                actor=_actor(request),
+                load_balancer=load_balancer,
+                protocol=given["protocol"],
+                port=given["port"],
+                start=given["start"],
+                **form.options(),
+            )
+        except BalancerError as error:
+            add_refusal(form, error)
+        else:
+            add_toast(request, f"Listener {listener} created")
+            return go_to(request, _tab(load_balancer))
+    return _form_page(request, load_balancer, form)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
+    """Change the options of a listener; protocol and port stay."""
+    right = Right.CHANGE if request.method == "POST" else Right.VIEW
+    listener = _find(request, right, ids)
+    load_balancer = listener.load_balancer
+    form = ListenerForm(
+        request.POST or None, groups=_groups(request, load_balancer), listener=listener
+    )
+    if request.method == "POST" and form.is_valid():
+        expected = form.cleaned_data["expected"]
+        try:
+            services.update_listener(
+                actor=_actor(request),
+                listener=listener,
+                expected=int(expected) if expected.isascii() and expected.isdigit() else None,
+                **form.options(),
+            )
+        except Stale:
+            raise
+        except BalancerError as error:
+            add_refusal(form, error)
+        else:
+            add_toast(request, f"Listener {listener} saved")
+            return go_to(request, _tab(load_balancer))
+    return _form_page(request, load_balancer, form)
+
+
+def _groups(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
+    return list_server_groups(
+        user=request.user, load_balancer=load_balancer, kind=GroupKind.VSERVER
+    )
+
+
+def _form_page(
+    request: HtmxHttpRequest, load_balancer: LoadBalancer, form: ListenerForm
+) -> HttpResponse:
+    context = instance_context(request, load_balancer, active_tab="listener-list")
+    context |= {"form": form, "listener": form.listener, "close_url": _tab(load_balancer)}
+    return render_page(request, "listeners/form.html", context)
+
+
+@login_required
+@require_POST
+def start_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
+    """Let the listener serve."""
+    listener = _find(request, Right.CHANGE, ids)
+    services.start_listener(actor=_actor(request), listener=listener)
+    add_toast(request, f"Listener {listener} started")
+    return close_dialog(request, _tab(listener.load_balancer))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def stop_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
+    """Stop the listener after a question."""
+    listener = _find(request, Right.CHANGE, ids)
+    if request.method == "POST":
+        services.stop_listener(actor=_actor(request), listener=listener)
+        add_toast(request, f"Listener {listener} stopped")
+        return close_dialog(request, _tab(listener.load_balancer))
+    return _dialog(request, listener, "listeners/_stop_dialog.html")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def delete_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
+    """Delete the listener after a question; its server group stays."""
+    listener = _find(request, Right.CHANGE, ids)
+    if request.method == "POST":
+        words = str(listener)
+        services.delete_listener(actor=_actor(request), listener=listener)
+        add_toast(request, f"Listener {words} deleted")
+        return close_dialog(request, _tab(listener.load_balancer))
+    return _dialog(request, listener, "listeners/_delete_dialog.html")
+
+
+@login_required
+@require_GET
+def show_listener_health(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
+    """Show the health of each server behind the listener, with its cause."""
+    listener = _find(request, Right.VIEW, ids)
+    fragments = {"listener-health": "listeners/_health_table.html"}
+    return _dialog(
+        request,
+        listener,
+        "listeners/_health_dialog.html",
+        fragments=fragments,
+        health=get_listener_health(listener),
+    )
+
+
+def _dialog(
+    request: HtmxHttpRequest,
+    listener: Listener,
+    fragment: str,
+    fragments: Mapping[str, str] | None = None,
+    **context: Any,
+) -> HttpResponse:
+    """Show a dialog: alone to htmx, above the tab to everybody else."""
+    shown = {
+        **_list_context(request, listener.load_balancer),
+        "listener": listener,
+        "dialog_template": fragment,
+        "close_url": _tab(listener.load_balancer),
+        **context,
+    }
+    return render_page(
+        request,
+        "listeners/dialog_page.html",
+        shown,
+        fragments={"dialog-slot": fragment, **(fragments or {})},
+    )

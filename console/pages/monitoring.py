@@ -1,0 +1,151 @@
+"""The Monitoring tab: measured figures of an instance as charts, or the plain word that none exist."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from balancer.rights import Right
+from balancer.selectors.listeners import list_listeners
+from balancer.selectors.metrics import list_metric_points
+from console.htmx import HtmxHttpRequest, render_page
+from console.pages.instance_frame import find_load_balancer, instance_context
+
+RANGES = (
+    # value, label, how long
+    ("1h", "1 hour", timedelta(hours=1)),
+    ("6h", "6 hours", timedelta(hours=6)),
+    ("24h", "24 hours", timedelta(hours=24)),
+    ("7d", "7 days", timedelta(days=7)),
+)
+CHARTS = (
+    # title, unit, (metric, label) for each line
+    ("Requests per second", "/s", (("requests_per_s", "Requests"),)),
+    ("New connections per second", "/s", (("connections_per_s", "New connections"),)),
+    ("Open connections", "", (("active_connections", "Open"),)),
+    ("Traffic", "B/s", (("bytes_in_per_s", "In"), ("bytes_out_per_s", "Out"))),
+    (
+        "Responses per second",
+        "/s",
+        tuple((f"responses_{first}xx_per_s", f"{first}xx") for first in range(2, 6)),
+    ),
+)
+PLOT_WIDTH = 600
+PLOT_HEIGHT = 120
+GRID_LINES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart."""
+
+    label: str
+    path: str
+    last: float
+    points: Sequence[tuple[datetime, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One chart, ready to draw."""
+
+    title: str
+    unit: str
+    series: Sequence[Series]
+    ticks: Sequence[float]
+
+    @property
+    def rows(self) -> list[tuple[datetime, list[float | None]]]:
+        """Return the same figures as a table, newest first."""
+        columns = [dict(series.points) for series in self.series]
+        times = sorted({at for column in columns for at in column}, reverse=True)
+        return [(at, [column.get(at) for column in columns]) for at in times]
+
+
+@login_required
+@require_GET
+def show_monitoring(
+    request: HtmxHttpRequest, region_id: str, load_balancer_id: str
+) -> HttpResponse:
+    """Show the charts of an instance or of one of its listeners."""
+    load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
+    listeners = list(list_listeners(user=request.user, load_balancer=load_balancer))
+    subjects = {load_balancer.public_id, *(each.public_id for each in listeners)}
+    scope = request.GET.get("scope", "")
+    scope = scope if scope in subjects else load_balancer.public_id
+    chosen = next((each for each in RANGES if each[0] == request.GET.get("range")), RANGES[0])
+    until = timezone.now()
+    since = until - chosen[2]
+    context = {
+        **instance_context(request, load_balancer, active_tab="load-balancer-monitoring"),
+        "listeners": listeners,
+        "scope": scope,
+        "ranges": RANGES,
+        "chosen_range": chosen[0],
+        "charts": charts_of(scope, since, until),
+        "axis": [since + (until - since) * step / 4 for step in range(5)],
+    }
+    fragments = {"monitoring": "load_balancers/_monitoring.html"}
+    return render_page(request, "load_balancers/monitoring.html", context, fragments=fragments)
+
+
+def charts_of(subject_id: str, since: datetime, until: datetime) -> list[Chart]:
+    """Return all charts of a subject; one without points has no series."""
+    points: dict[str, list[tuple[datetime, float]]] = {}
+    for point in list_metric_points(subject_id=subject_id, since=since):
+        points.setdefault(point.metric, []).append((point.at, point.value))
+    return [_chart(title, unit, lines, points, since, until) for title, unit, lines in CHARTS]
+
+
+def _chart(
+    title: str,
+    unit: str,
+    lines: Sequence[tuple[str, str]],
+    points: Mapping[str, Sequence[tuple[datetime, float]]],
+    since: datetime,
+    until: datetime,
+) -> Chart:
+    found = [(label, points[metric]) for metric, label in lines if points.get(metric)]
+    highest = max((value for _, values in found for _, value in values), default=0.0)
+    top = nice_ceiling(highest)
+    series = [
+        Series(label, _path(values, since, until, top), values[-1][1], values)
+        for label, values in found
+    ]
+    ticks = [top * step / GRID_LINES for step in range(GRID_LINES, -1, -1)]
+    return Chart(title, unit, series, ticks)
+
+
+def nice_ceiling(highest: float) -> float:
+    """Return the next round figure (1, 2, 5, 10 ...) that is not below the highest value."""
+    if highest <= 0:
+        return 1.0
+    size = 1.0
+    while size < highest:
+        size *= 10
+    while size / 10 >= highest:
+        size /= 10
+    return next(size * part for part in (0.1, 0.2, 0.5, 1.0) if size * part >= highest)
+
+
+def _path(
+    values: Sequence[tuple[datetime, float]], since: datetime, until: datetime, top: float
+) -> str:
+    """Return the line as an SVG path; a gap of three periods lifts the pen."""
+    span = (until - since).total_seconds()
+    steps = [
+        (later[0] - earlier[0]).total_seconds()
+        for earlier, later in zip(values, values[1:], strict=False)
+    ]
+    widest = 3 * min(steps, default=span)
+    parts = []
+    for number, (at, value) in enumerate(values):
+        x = PLOT_WIDTH * (at - since).total_seconds() / span
+        y = PLOT_HEIGHT * (1 - value / top)
+        lifted = number == 0 or steps[number - 1] > widest
+        parts.append(f"{'M' if lifted else 'L'}{x:.1f} {y:.1f}")
+    return "".join(parts)
