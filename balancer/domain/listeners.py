@@ -1,0 +1,134 @@
+"""What the options of a listener may be (slb-rpc-api.md section 3.0)."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from balancer.constants import (
+    CHECK_INTERVAL_RANGE_S,
+    CHECK_THRESHOLD_RANGE,
+    CHECK_TIMEOUT_RANGE_S,
+    ESTABLISHED_TIMEOUT_RANGE_S,
+    IDLE_TIMEOUT_RANGE_S,
+    MAX_DOMAIN_CHARACTERS,
+    MAX_PATH_CHARACTERS,
+    REQUEST_TIMEOUT_RANGE_S,
+)
+from balancer.domain.names import check_group_name, check_listener_description
+from balancer.domain.numbers import read_integer
+from balancer.domain.weights import check_port
+from balancer.exceptions import Invalid
+from proxy.snapshot import CheckKind, Protocol
+
+_PATH = re.compile(r"/[A-Za-z0-9\-/.%?#&_=]*")
+_HOST = re.compile(r"[A-Za-z0-9.\-]*")
+_CLASSES = re.compile(r"[2-5](,[2-5])*")
+
+CHECK_KINDS_OF_PROTOCOL: Final[Mapping[str, tuple[CheckKind, ...]]] = {
+    Protocol.TCP: (CheckKind.TCP, CheckKind.HTTP),
+    Protocol.UDP: (CheckKind.UDP,),
+    Protocol.HTTP: (CheckKind.HTTP,),
+    Protocol.HTTPS: (CheckKind.HTTP,),
+}
+
+_RANGES: Final[Mapping[str, tuple[tuple[int, int], str]]] = {
+    "check_interval_s": (CHECK_INTERVAL_RANGE_S, "Check interval in seconds"),
+    "check_timeout_s": (CHECK_TIMEOUT_RANGE_S, "Check timeout in seconds"),
+    "check_healthy_threshold": (CHECK_THRESHOLD_RANGE, "Healthy threshold"),
+    "check_unhealthy_threshold": (CHECK_THRESHOLD_RANGE, "Unhealthy threshold"),
+    "idle_timeout_s": (IDLE_TIMEOUT_RANGE_S, "Idle timeout in seconds"),
+    "request_timeout_s": (REQUEST_TIMEOUT_RANGE_S, "Request timeout in seconds"),
+    "established_timeout_s": (ESTABLISHED_TIMEOUT_RANGE_S, "Connection timeout in seconds"),
+}
+
+
+def check_options(values: Mapping[str, Any], *, protocol: str) -> dict[str, Any]:
+    """Return the options with their numbers read; raise Invalid with every field that is wrong."""
+    checked = dict(values)
+    fields: dict[str, list[str]] = {}
+    for option, value in values.items():
+        try:
+            checked[option] = _check_option(option, value)
+        except Invalid as error:
+            fields |= error.fields
+    if "check_kind" in values:
+        _check_kind(fields, values["check_kind"], protocol)
+    if fields:
+        first = next(iter(fields.values()))[0]
+        raise Invalid("invalid_option", first, fields=fields)
+    return checked
+
+
+def failing_window_s(
+    interval_s: int, timeout_s: int, unhealthy_threshold: int
+) -> int:  # reliability.md section 4
+    """Return how long, from its first failing probe, a silent server stays in the rotation."""
+    return timeout_s * unhealthy_threshold + interval_s * (unhealthy_threshold - 1)
+
+
+def _check_option(option: str, value: Any) -> Any:
+    if option in _RANGES:
+        (minimum, maximum), label = _RANGES[option]
+        return read_integer(value, field=option, minimum=minimum, maximum=maximum, label=label)
+    checker = _CHECKERS.get(option)
+    return checker(value) if checker else value
+
+
+def _check_optional_port(value: Any) -> int | None:
+    return None if value in (None, "") else check_port(value, "check_port", "Health check port")
+
+
+def _check_path(value: Any) -> str:
+    rule = f"Check path must begin with / and have 1 to {MAX_PATH_CHARACTERS} characters"
+    return _match(value, "check_path", _PATH, MAX_PATH_CHARACTERS, rule)
+
+
+def _check_host(value: Any) -> str:
+    rule = f"Check host may have up to {MAX_DOMAIN_CHARACTERS} letters, digits, periods and hyphens"
+    return _match(value, "check_host", _HOST, MAX_DOMAIN_CHARACTERS, rule)
+
+
+def _check_classes(value: Any) -> str:
+    rule = "Success codes must name one or more of 2xx, 3xx, 4xx and 5xx"
+    text = _match(value, "check_expected_classes", _CLASSES, 7, rule)
+    return ",".join(sorted(set(text.split(","))))
+
+
+def _check_method(value: Any) -> str:
+    if value not in ("HEAD", "GET"):
+        raise _refusal("check_method", f"Check method must be HEAD or GET; given: {value!s:.40}.")
+    return str(value)
+
+
+def _check_kind(fields: dict[str, list[str]], kind: Any, protocol: str) -> None:
+    allowed = CHECK_KINDS_OF_PROTOCOL[protocol]
+    if kind not in allowed:
+        names = " or ".join(each.upper() for each in allowed)
+        fields["check_kind"] = [
+            f"The health check of a {protocol.upper()} listener must be {names}; "
+            f"given: {kind!s:.40}."
+        ]
+
+
+def _match(value: Any, field: str, pattern: re.Pattern[str], most: int, rule: str) -> str:
+    if not isinstance(value, str) or len(value) > most or not pattern.fullmatch(value):
+        raise _refusal(field, f"{rule}; given: {value!s:.100}.")
+    return value
+
+
+def _refusal(field: str, message: str) -> Invalid:
+    return Invalid("invalid_option", message, fields={field: [message]})
+
+
+_CHECKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "name": check_group_name,
+    "description": check_listener_description,
+    "backend_port": lambda value: (
+        None if value in (None, "") else check_port(value, "backend_port", "Backend port")
+    ),
+    "check_port": _check_optional_port,
+    "check_path": _check_path,
+    "check_host": _check_host,
+    "check_method": _check_method,
+    "check_expected_classes": _check_classes,
+}

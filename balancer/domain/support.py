@@ -1,0 +1,80 @@
+"""What the proxies apply today: an option they do not apply is refused, never stored.
+
+One table. When the data plane learns an option, its line goes.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from balancer.constants import UNLIMITED_BANDWIDTH_MBPS
+from balancer.exceptions import Unsupported
+from proxy.snapshot import GroupKind, Protocol, SchedulerName
+
+SUPPORTED_PROTOCOLS: Final = (Protocol.TCP, Protocol.HTTP)
+SUPPORTED_SCHEDULERS: Final = (SchedulerName.WEIGHTED_ROUND_ROBIN,)
+SUPPORTED_GROUP_KINDS: Final = (GroupKind.DEFAULT, GroupKind.VSERVER)
+
+ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
+    # option: (the one value in force, its name for people)
+    "bandwidth_mbps": (UNLIMITED_BANDWIDTH_MBPS, "A peak bandwidth"),
+    "persistence_timeout_s": (0, "Session persistence by source address"),
+    "drain_enabled": (False, "Connection draining"),
+    "drain_timeout_s": (None, "Connection draining"),
+    "proxy_protocol_v2": (False, "PROXY protocol v2"),
+    "syn_proxy": (False, "SYN proxy"),
+    "failover_enabled": (False, "Two-group failover"),
+    "primary_group": (None, "Two-group failover"),
+    "secondary_group": (None, "Two-group failover"),
+    "failover_threshold": (None, "Two-group failover"),
+    "gzip_enabled": (False, "Gzip"),
+    "forwarded_proto": (False, "X-Forwarded-Proto"),
+    "forwarded_port": (False, "X-Forwarded-Port"),
+    "forwarded_client_port": (False, "The client port header"),
+    "forwarded_instance_address": (False, "The instance address header"),
+    "forwarded_instance_id": (False, "The instance ID header"),
+    "redirect_port": (None, "Redirection to HTTPS"),
+    "certificate": (None, "A server certificate"),
+    "client_ca_certificate": (None, "A client CA certificate"),
+    "http2_enabled": (False, "HTTP/2"),
+    "access_enabled": (False, "Access control"),
+    "access_kind": ("", "Access control"),
+    "sticky_enabled": (False, "Session persistence"),
+    "sticky_kind": ("", "Session persistence"),
+    "cookie_timeout_s": (None, "Session persistence"),
+    "cookie_name": ("", "Session persistence"),
+    "check_request": ("", "A UDP check request"),
+    "check_expected_answer": ("", "A UDP check answer"),
+}
+
+
+def check_listener_supported(values: Mapping[str, Any]) -> None:
+    """Raise Unsupported, naming every option among the values that no proxy applies."""
+    fields: dict[str, list[str]] = {}
+    _check_choice(fields, values, "protocol", SUPPORTED_PROTOCOLS, "Listener protocol")
+    _check_choice(fields, values, "scheduler", SUPPORTED_SCHEDULERS, "Scheduling algorithm")
+    for option, (only, label) in ONLY_VALUE.items():
+        if option in values and values[option] != only:
+            fields[option] = [f"{label} is not applied by the proxies yet, so it is not stored."]
+    if fields:
+        first = next(iter(fields.values()))[0]
+        raise Unsupported("unsupported_option", first, fields=fields)
+
+
+def check_group_kind_supported(kind: str) -> None:
+    """Raise Unsupported when listeners cannot use groups of this kind yet."""
+    if kind not in SUPPORTED_GROUP_KINDS:
+        message = "Primary/secondary server groups are not applied by the proxies yet."
+        raise Unsupported("unsupported_option", message, fields={"server_group": [message]})
+
+
+def _check_choice(
+    fields: dict[str, list[str]],
+    values: Mapping[str, Any],
+    option: str,
+    supported: tuple[str, ...],
+    label: str,
+) -> None:
+    given = values.get(option, supported[0])
+    if given not in supported:
+        names = ", ".join(supported)
+        fields[option] = [f"{label} {given} is not applied by the proxies yet; use: {names}."]
