@@ -9,13 +9,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO
 
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from balancer import feed
 from console import env, status
@@ -24,6 +24,7 @@ from console.processes import broker_process, control_processes, demo_process, p
 from console.supervisor import Supervisor
 
 STOP_GRACE_S = 8.0
+IMPATIENT_AFTER_S = 0.5
 BROKER_START_S = 20.0
 LOOK_EVERY_S = 0.1
 TELL_EVERY_S = 10.0
@@ -34,7 +35,9 @@ EXIT_CANNOT_START = 1
 STALE_KEYS = ("openclb:heartbeat:*", "openclb:report:*", "openclb:counters:*", "openclb:beat")
 """Signs of life that a broker kept from before: nobody who wrote them lives any more."""
 
-T = TypeVar("T")
+
+class CannotStart(Exception):
+    """The installation cannot start; the message is for the person at the terminal."""
 
 
 def tell(message: str) -> None:
@@ -53,8 +56,15 @@ class Installation:
 
     async def run(self) -> int:
         """Start, announce, stay until a signal comes, stop; return the exit status."""
-        lock = _hold_data_dir()
-        web_socket = _open_web_socket()
+        try:
+            with _hold_data_dir(), _open_web_socket() as web_socket:
+                await self._keep_up(web_socket)
+        except CannotStart as reason:
+            print(f"openclb: {reason}", file=sys.stderr)
+            return EXIT_CANNOT_START
+        return 0
+
+    async def _keep_up(self, web_socket: socket.socket) -> None:
         supervisor = Supervisor(settings.DATA_DIR, tell=tell)
         self._follow_signals(supervisor)
         if self._with_parent:
@@ -65,15 +75,17 @@ class Installation:
         finally:
             tell("stopping")
             await supervisor.stop(grace_s=STOP_GRACE_S)
-            web_socket.close()
-            os.close(lock)
-        tell("stopped")
-        return 0
+            tell("stopped")
 
     def _follow_signals(self, supervisor: Supervisor) -> None:
+        asked_at = 0.0
+
         def stop() -> None:
-            if self._stop_asked.is_set():
+            nonlocal asked_at
+            # Make passes a SIGTERM on that we may have got already; only a later one is impatience.
+            if asked_at and time.monotonic() - asked_at > IMPATIENT_AFTER_S:
                 supervisor.kill()
+            asked_at = asked_at or time.monotonic()
             self._stop_asked.set()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -156,27 +168,29 @@ def _reachable_host() -> str:
     )
 
 
-def _refuse(message: str) -> "SystemExit":
-    print(f"openclb: {message}", file=sys.stderr)
-    return SystemExit(EXIT_CANNOT_START)
-
-
-def _hold_data_dir() -> int:
+@contextlib.contextmanager
+def _hold_data_dir() -> Iterator[None]:
     """Take the data dir for ourselves; the kernel lets go when we end, in whatever way."""
     if len(str(settings.BROKER_SOCKET)) > LONGEST_SOCKET_PATH:
-        raise _refuse(
+        raise CannotStart(
             f"the data dir {settings.DATA_DIR} has too long a name for the broker's Unix socket; "
             "choose a shorter one with OPENCLB_DATA_DIR"
         )
-    lock = os.open(settings.DATA_DIR / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open(settings.DATA_DIR / "up.lock", "a+") as lock:
+        _lock_or_name_holder(lock)
+        yield
+
+
+def _lock_or_name_holder(lock: TextIO) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(lock, 20, 0).decode().strip()
-        raise _refuse(f"{settings.DATA_DIR} is in use by pid {holder}, another `up`") from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return lock
+        lock.seek(0)
+        holder = lock.read().strip()
+        raise CannotStart(f"{settings.DATA_DIR} is in use by pid {holder}, another `up`") from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
 
 
 def _open_web_socket() -> socket.socket:
@@ -187,7 +201,7 @@ def _open_web_socket() -> socket.socket:
         return socket.create_server(address, family=family, backlog=512)
     except OSError as error:
         reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error
-        raise _refuse(
+        raise CannotStart(
             f"cannot listen on {address}: {reason}; choose another with OPENCLB_HTTP=HOST:PORT"
         ) from error
 
@@ -199,7 +213,7 @@ async def _wait_for_broker() -> bool:
             await asyncio.to_thread(_forget_signs_of_life)
         except redis.RedisError as error:
             if time.monotonic() > deadline:
-                raise _refuse(f"the broker at {settings.REDIS_URL} is away: {error}") from error
+                raise CannotStart(f"the broker at {settings.REDIS_URL} is away: {error}") from error
             await asyncio.sleep(0.02)
         else:
             return True
@@ -215,7 +229,10 @@ def _forget_signs_of_life() -> None:
 
 
 def _prepare() -> bool:
-    prepare_installation()
+    try:
+        prepare_installation()
+    except DatabaseError as error:
+        raise CannotStart(f"the database cannot be prepared: {error}") from error
     return True
 
 
