@@ -232,7 +232,8 @@ def _prepare() -> bool:
     try:
         prepare_installation()
     except DatabaseError as error:
-        raise CannotStart(f"the database cannot be prepared: {error}") from error
+        reason = " ".join(str(error).split())
+        raise CannotStart(f"the database cannot be prepared: {reason}") from error
     return True
 
 
