@@ -1,0 +1,209 @@
+"""Every write to a listener."""
+
+from typing import Any
+
+from django.db import transaction
+
+from balancer.actors import Actor
+from balancer.choices import ListenerStatus
+from balancer.domain.listeners import CHECK_KINDS_OF_PROTOCOL, check_options
+from balancer.domain.quotas import check_quota
+from balancer.domain.support import check_group_kind_supported, check_listener_supported
+from balancer.domain.weights import check_port
+from balancer.exceptions import Conflict, Invalid, NotFound
+from balancer.models import Listener, LoadBalancer, ServerGroup
+from balancer.services.activity import record_activity
+from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
+from balancer.services.publishing import request_publish
+from proxy.snapshot import Protocol
+
+_FIXED = frozenset({"protocol", "port", "status", "load_balancer", "public_id", "edit_number"})
+_OPTIONS = frozenset(
+    field.name
+    for field in Listener._meta.concrete_fields
+    if field.editable and field.name not in _FIXED and not field.primary_key
+)
+
+
+@transaction.atomic
+def create_listener(
+    *,
+    actor: Actor,
+    load_balancer: LoadBalancer,
+    protocol: str,
+    port: Any,
+    start: bool = False,
+    **options: Any,
+) -> Listener:
+    """Create a listener, stopped unless ``start``; options are the model's field names."""
+    port = check_port(port, "port", "Listening port")
+    _check_protocol(protocol)
+    options = _checked(options, protocol=protocol)
+    load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_quota(
+        "listeners_per_load_balancer",
+        current=load_balancer.listeners.count(),
+        requested=1,
+        what=f"listeners on {load_balancer.name}",
+    )
+    _check_port_free(load_balancer, protocol, port)
+    options.setdefault("check_kind", CHECK_KINDS_OF_PROTOCOL[protocol][0])
+    options["name"] = options.get("name") or f"{protocol}_{port}"
+    listener = Listener(
+        load_balancer=load_balancer,
+        protocol=protocol,
+        port=port,
+        status=ListenerStatus.RUNNING if start else ListenerStatus.STOPPED,
+        **options,
+    )
+    _check_group(listener)
+    listener.save()
+    record_activity(
+        actor,
+        "listener.created",
+        listener,
+        load_balancer=load_balancer,
+        after={"protocol": protocol, "port": port, "status": listener.status}
+        | _plain(listener, options),
+    )
+    request_publish(load_balancer)
+    return listener
+
+
+@transaction.atomic
+def update_listener(
+    *, actor: Actor, listener: Listener, expected: int | None = None, **changes: Any
+) -> Listener:
+    """Change options of a listener; its protocol and port stay what they are."""
+    changes = _checked(changes, protocol=listener.protocol)
+    if changes.get("name") == "":
+        del changes["name"]
+    load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
+    listener = _lock_listener(listener.pk)
+    check_fresh(listener, expected)
+    changed = {name: value for name, value in changes.items() if getattr(listener, name) != value}
+    if not changed:
+        return listener
+    before = _plain(listener, changed)
+    for name, value in changed.items():
+        setattr(listener, name, value)
+    _check_group(listener)
+    save_edit(listener, *changed)
+    record_activity(
+        actor,
+        "listener.changed",
+        listener,
+        load_balancer=load_balancer,
+        before=before,
+        after=_plain(listener, changed),
+    )
+    request_publish(load_balancer)
+    return listener
+
+
+def start_listener(*, actor: Actor, listener: Listener) -> Listener:
+    """Let the listener serve."""
+    return _set_status(actor, listener, ListenerStatus.RUNNING, "listener.started")
+
+
+def stop_listener(*, actor: Actor, listener: Listener) -> Listener:
+    """Stop the listener: its port stops answering, the configuration stays."""
+    return _set_status(actor, listener, ListenerStatus.STOPPED, "listener.stopped")
+
+
+@transaction.atomic
+def delete_listener(*, actor: Actor, listener: Listener) -> None:
+    """Delete the listener with its rules; the port stops answering, groups stay."""
+    load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
+    listener = _lock_listener(listener.pk)
+    record_activity(
+        actor,
+        "listener.deleted",
+        listener,
+        load_balancer=load_balancer,
+        before={"protocol": listener.protocol, "port": listener.port, "name": listener.name},
+    )
+    listener.delete()
+    request_publish(load_balancer)
+
+
+@transaction.atomic
+def _set_status(actor: Actor, listener: Listener, status: ListenerStatus, action: str) -> Listener:
+    load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
+    listener = _lock_listener(listener.pk)
+    if listener.status == status:
+        return listener
+    before, listener.status = listener.status, status
+    save_edit(listener, "status")
+    record_activity(
+        actor, action, listener, load_balancer=load_balancer, before=before, after=status
+    )
+    request_publish(load_balancer)
+    return listener
+
+
+def _lock_listener(listener_pk: int) -> Listener:
+    listener = (
+        Listener.objects.select_for_update(of=("self",))
+        .select_related("load_balancer__region", "server_group")
+        .filter(pk=listener_pk)
+        .first()
+    )
+    if listener is None:
+        raise NotFound("listener_not_found", "This listener does not exist any more.")
+    return listener
+
+
+def _check_protocol(protocol: str) -> None:
+    if protocol not in set(Protocol):
+        message = f"Listener protocol must be tcp, udp, http or https; given: {protocol!s:.40}."
+        raise Invalid("unknown_protocol", message, fields={"protocol": [message]})
+    check_listener_supported({"protocol": protocol})
+
+
+def _checked(options: dict[str, Any], *, protocol: str) -> dict[str, Any]:
+    unknown = options.keys() - _OPTIONS
+    if unknown:
+        fields = {name: [f"A listener has no option {name} to set."] for name in sorted(unknown)}
+        raise Invalid("unknown_option", next(iter(fields.values()))[0], fields=fields)
+    if not options.get("name", "x"):
+        options = {name: value for name, value in options.items() if name != "name"}
+    options = check_options(options, protocol=protocol)
+    check_listener_supported(options)
+    return options
+
+
+def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> None:
+    """UDP may share a port with one of the TCP-based protocols; those exclude each other."""
+    others = load_balancer.listeners.filter(port=port)
+    if protocol == Protocol.UDP:
+        others = others.filter(protocol=Protocol.UDP)
+    else:
+        others = others.exclude(protocol=Protocol.UDP)
+    taken = others.first()
+    if taken is not None:
+        raise Conflict(
+            "port_in_use",
+            f"Port {port} is used by the listener {taken.name} ({taken}) already.",
+            field="port",
+            listener=taken.public_id,
+        )
+
+
+def _check_group(listener: Listener) -> None:
+    """A listener has a group of its own instance, or the port of its default group's servers."""
+    group: ServerGroup | None = listener.server_group
+    if group is not None and group.load_balancer_id != listener.load_balancer_id:
+        message = f"Server group {group.public_id} belongs to another instance."
+        raise Invalid("foreign_group", message, fields={"server_group": [message]})
+    if group is not None:
+        check_group_kind_supported(group.kind)
+    if (group is None or group.is_default) and listener.backend_port is None:
+        message = "A backend port (1 to 65535) is needed when the default server group is used."
+        raise Invalid("required", message, fields={"backend_port": [message]})
+
+
+def _plain(listener: Listener, names: Any) -> dict[str, Any]:
+    """Return the options as JSON-able values, groups and certificates by their public ids."""
+    values = {name: getattr(listener, name) for name in sorted(names)}
+    return {name: getattr(value, "public_id", value) for name, value in values.items()}

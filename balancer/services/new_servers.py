@@ -1,0 +1,294 @@
+"""Turns servers that somebody wants in a group into rows, or says what stands against each."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from balancer.constants import DEFAULT_WEIGHT
+from balancer.domain.names import check_description
+from balancer.domain.quotas import check_quota, limit
+from balancer.domain.refusals import RefusalCollector
+from balancer.domain.weights import check_port, check_weight
+from balancer.models import (
+    BackendServer,
+    EcsInstance,
+    IdcServer,
+    InterfaceAddress,
+    LoadBalancer,
+    ServerGroup,
+)
+from proxy.snapshot import GroupKind, ServerRole
+
+
+@dataclass(frozen=True, slots=True)
+class NewServer:
+    """What a caller asks for: a machine by type and ID, an ENI also by its address.
+
+    ``machine_type`` is ``ecs``, ``eni`` or ``idc``; numbers may be text, as forms send them.
+    """
+
+    machine_type: str
+    machine_id: str
+    address: str = ""
+    port: Any = None
+    weight: Any = DEFAULT_WEIGHT
+    description: str = ""
+    role: str = ServerRole.MEMBER
+
+
+Machine = EcsInstance | InterfaceAddress | IdcServer
+EntryKey = tuple[str, int, int | None]  # machine column, its key, port
+
+
+def build_entries(
+    group: ServerGroup, servers: Sequence[NewServer], *, field: str = "servers"
+) -> list[BackendServer]:
+    """Return unsaved rows for all of the servers; raise one Invalid that names every bad row.
+
+    Paths in the error are ``servers[2].weight`` by the place in ``servers``. The caller holds the
+    load balancer's lock.
+    """
+    load_balancer = group.load_balancer
+    check_quota(
+        "servers_per_load_balancer",
+        current=BackendServer.objects.filter(group__load_balancer=load_balancer).count(),
+        requested=len(servers),
+        what=f"backend servers (server and port) on {load_balancer.name}",
+    )
+    collector, machines = RefusalCollector(), _Machines(servers)
+    rows: list[BackendServer] = []
+    for at, wanted in enumerate(servers):
+        row = _build(group, wanted, machines, collector, f"{field}[{at}]")
+        if row is not None:
+            rows.append(row)
+    collector.finish()
+    _check_unique(group, rows, field)
+    _check_attachments(load_balancer, rows, field)
+    if group.kind == GroupKind.PRIMARY_SECONDARY:
+        _check_pair(group, rows, field)
+    return rows
+
+
+class _Machines:
+    """Every machine that the request names, in three queries."""
+
+    def __init__(self, servers: Sequence[NewServer]) -> None:
+        ids: dict[str, list[str]] = {"ecs": [], "eni": [], "idc": []}
+        for each in servers:
+            ids.get(each.machine_type, []).append(each.machine_id)
+        self._ecs = {
+            each.public_id: each
+            for each in EcsInstance.objects.filter(public_id__in=ids["ecs"]).select_related(
+                "zone__region", "vswitch__vpc"
+            )
+        }
+        self._eni = {
+            (each.interface.public_id, each.address): each
+            for each in InterfaceAddress.objects.filter(
+                interface__public_id__in=ids["eni"]
+            ).select_related(
+                "interface__vswitch__vpc", "interface__instance", "interface__vswitch__zone__region"
+            )
+        }
+        self._idc = {
+            each.public_id: each
+            for each in IdcServer.objects.filter(public_id__in=ids["idc"]).select_related("region")
+        }
+
+    def find(self, wanted: NewServer) -> Machine | None:
+        """Return the machine, or None when there is no such one."""
+        if wanted.machine_type == "ecs":
+            return self._ecs.get(wanted.machine_id)
+        if wanted.machine_type == "eni":
+            return self._eni.get((wanted.machine_id, wanted.address))
+        return self._idc.get(wanted.machine_id)
+
+
+def _build(
+    group: ServerGroup,
+    wanted: NewServer,
+    machines: _Machines,
+    collector: RefusalCollector,
+    place: str,
+) -> BackendServer | None:
+    """Return the row, or None after noting what is wrong with it."""
+    row = BackendServer(group=group, role=wanted.role)
+    with collector.gathering():
+        row.weight = check_weight(wanted.weight, f"{place}.weight")
+    with collector.gathering():
+        row.description = check_description(wanted.description, f"{place}.description")
+    _read_port(group, wanted, row, collector, place)
+    if wanted.machine_type not in ("ecs", "eni", "idc"):
+        message = f"Server type must be ecs, eni or idc; given: {wanted.machine_type!s:.40}."
+        collector.add(f"{place}.machine_type", "unknown_type", message)
+        return None
+    machine = machines.find(wanted)
+    if machine is None:
+        named = f"{wanted.machine_id} {wanted.address}".strip()
+        message = f"There is no server {named:.80}; it may have been removed from the inventory."
+        collector.add(f"{place}.machine_id", "server_not_found", message)
+        return None
+    reason = refusal_reason(group, machine)
+    if reason is not None:
+        collector.add(f"{place}.machine_id", *reason)
+        return None
+    setattr(row, _column(machine), machine)
+    return row
+
+
+def _read_port(
+    group: ServerGroup,
+    wanted: NewServer,
+    row: BackendServer,
+    collector: RefusalCollector,
+    place: str,
+) -> None:
+    if not group.is_default:
+        with collector.gathering():
+            row.port = check_port(wanted.port, f"{place}.port")
+    elif wanted.port not in (None, ""):
+        message = "Servers of the default group have no port; each listener brings its own."
+        collector.add(f"{place}.port", "port_not_allowed", message)
+
+
+def refusal_reason(group: ServerGroup, machine: Machine) -> tuple[str, str] | None:
+    """Return code and sentence when the machine cannot be in the group, or None when it can.
+
+    Whether it is in the group already is another question (its port decides).
+    """
+    load_balancer = group.load_balancer
+    if isinstance(machine, IdcServer):
+        if group.kind == GroupKind.PRIMARY_SECONDARY:  # C27
+            return "idc_not_allowed", "IDC servers cannot be in a primary/secondary server group."
+        return _other_region(machine.region.public_id, load_balancer, machine.name)
+    if isinstance(machine, InterfaceAddress):
+        return _interface_reason(load_balancer, machine)
+    return (
+        _other_region(machine.zone.region.public_id, load_balancer, machine.name)
+        or _other_network(machine.vswitch.vpc.public_id, load_balancer, machine.name)
+        or _not_running(machine)
+    )
+
+
+def _interface_reason(
+    load_balancer: LoadBalancer, address: InterfaceAddress
+) -> tuple[str, str] | None:
+    interface = address.interface
+    if not load_balancer.is_guaranteed_performance:  # S148
+        return (
+            "specification_too_small",
+            f"{load_balancer.name} is a shared-performance instance; network interfaces need a "
+            "guaranteed-performance one.",
+        )
+    if interface.instance is None:
+        return "interface_detached", f"{interface.name} is not bound to a server."
+    return (
+        _other_region(interface.vswitch.zone.region.public_id, load_balancer, interface.name)
+        or _other_network(interface.vswitch.vpc.public_id, load_balancer, interface.name)
+        or _not_running(interface.instance)
+    )
+
+
+def _other_region(region_id: str, load_balancer: LoadBalancer, name: str) -> tuple[str, str] | None:
+    own = load_balancer.region.public_id
+    if region_id == own:
+        return None
+    return (  # S10, S94, E1.6
+        "other_region",
+        f"{name}: the server is in another region ({region_id}); {load_balancer.name} is in {own}.",
+    )
+
+
+def _other_network(vpc_id: str, load_balancer: LoadBalancer, name: str) -> tuple[str, str] | None:
+    vpc = load_balancer.vpc
+    if vpc is None or vpc.public_id == vpc_id:
+        return None
+    return (
+        "other_network",
+        f"{name} is in another VPC ({vpc_id}); {load_balancer.name} is in {vpc.public_id}.",
+    )
+
+
+def _not_running(instance: EcsInstance) -> tuple[str, str] | None:
+    if instance.is_running:
+        return None
+    return (  # E1.7
+        "server_not_running",
+        f"{instance.name} is not running (it is {instance.get_power_state_display().lower()}); "
+        "start it first.",
+    )
+
+
+def _column(machine: Machine) -> str:
+    if isinstance(machine, EcsInstance):
+        return "ecs_instance"
+    return "interface_address" if isinstance(machine, InterfaceAddress) else "idc_server"
+
+
+def entry_key(row: BackendServer) -> EntryKey:
+    """Return what must be unique in a group: the machine or address, and the port."""
+    column = _column(row.machine)
+    return column, getattr(row, f"{column}_id"), row.port
+
+
+def _check_unique(group: ServerGroup, rows: Sequence[BackendServer], field: str) -> None:
+    """Neither twice in the request nor once more than in the group (E1.5, E5.3)."""
+    collector = RefusalCollector()
+    existing = {
+        entry_key(each)
+        for each in group.servers.select_related("ecs_instance", "interface_address", "idc_server")
+    }
+    counts = Counter(entry_key(row) for row in rows)
+    column = "machine_id" if group.is_default else "port"
+    for at, row in enumerate(rows):
+        port = "" if row.port is None else f" with port {row.port}"
+        if entry_key(row) in existing:
+            message = f"{row.name} ({row.address}){port} is already in this group."
+            collector.add(f"{field}[{at}].{column}", "already_in_group", message)
+        elif counts[entry_key(row)] > 1:
+            message = f"{row.name} ({row.address}){port} is listed more than once."
+            collector.add(f"{field}[{at}].{column}", "duplicate_server", message)
+    collector.finish()
+
+
+def _check_attachments(
+    load_balancer: LoadBalancer, rows: Sequence[BackendServer], field: str
+) -> None:
+    """A server belongs to a limited number of load balancers."""
+    collector, most = RefusalCollector(), limit("load_balancers_per_server")
+    for column in {entry_key(row)[0] for row in rows}:
+        users = _load_balancers_by_machine(column, rows)
+        for at, row in enumerate(rows):
+            own_column, key, _ = entry_key(row)
+            others = users.get(key, set()) - {load_balancer.pk}
+            if own_column == column and len(others) >= most:
+                message = f"{row.name} is used by {len(others)} load balancers; {most} are allowed."
+                collector.add(f"{field}[{at}].machine_id", "too_many_load_balancers", message)
+    collector.finish()
+
+
+def _load_balancers_by_machine(column: str, rows: Iterable[BackendServer]) -> dict[int, set[int]]:
+    keys = {getattr(row, f"{column}_id") for row in rows} - {None}
+    users: dict[int, set[int]] = {}
+    pairs = BackendServer.objects.filter(**{f"{column}__in": keys}).values_list(
+        f"{column}_id", "group__load_balancer_id"
+    )
+    for key, load_balancer_pk in pairs:
+        users.setdefault(key, set()).add(load_balancer_pk)
+    return users
+
+
+def _check_pair(group: ServerGroup, rows: Sequence[BackendServer], field: str) -> None:
+    """Exactly two different servers, one primary and one secondary (S36, S131, C13)."""
+    collector = RefusalCollector()
+    roles: dict[tuple[str, int], set[str]] = {}
+    for row in rows:
+        roles.setdefault(entry_key(row)[:2], set()).add(row.role)
+    if group.servers.exists() or len(roles) != 2:
+        message = f"A pair needs exactly two different servers; given: {len(roles)}."
+        collector.add(field, "not_exactly_two", message)
+    elif sorted(map(sorted, roles.values())) != [[ServerRole.PRIMARY], [ServerRole.SECONDARY]]:
+        message = "One of the two servers must be the primary and the other the secondary."
+        collector.add(field, "not_one_primary", message)
+    collector.finish()
