@@ -1,3 +1,3 @@
 """Background work: thin, repeatable calls into the services."""
 
-from balancer.tasks import health, metrics, publishing  # noqa: F401  (registers the tasks)
+from balancer.tasks import health, housekeeping, metrics, publishing  # noqa: F401  (registers them)

@@ -27,6 +27,7 @@ from tests.broker import broker, broker_process
 __all__ = ["broker", "broker_process", "estate"]
 
 DEADLINE_S = 20.0
+WARM_SHUTDOWN_S = 10.0
 
 
 def eventually(condition: Callable[[], object], what: str = "the condition") -> None:
@@ -104,7 +105,7 @@ class Turn:
     def stop(self) -> str:
         """End the turn as a warm shutdown does; return the token for the next owner."""
         self.stopping.set()
-        self._thread.join(DEADLINE_S)
+        self._thread.join(WARM_SHUTDOWN_S)
         assert self.is_over
         return self.token or ""
 
