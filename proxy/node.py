@@ -319,7 +319,7 @@ async def _serve(settings: ProxySettings) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, node.stopping.set)
-    logger.info("the node starts", extra={"workers": settings.workers, "process": os.getpid()})
+    logger.info("the node starts", extra={"workers": settings.workers, "pid": os.getpid()})
     await node.run()
 
 

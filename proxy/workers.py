@@ -175,4 +175,4 @@ class WorkerPool:
         worker = WorkerProcess(self, index)
         self._workers[index] = worker
         self._greet(worker)
-        logger.info("worker started", extra={"worker": index, "process": worker.process.pid})
+        logger.info("worker started", extra={"worker": index, "pid": worker.process.pid})

@@ -14,9 +14,9 @@ from types import TracebackType
 from proxy.core.generation import build_generation
 from proxy.core.health import Availability
 from proxy.net.deadlines import DeadlineWheel
-from proxy.net.http_client import HttpClient
 from proxy.net.listeners import DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
+from proxy.net.server import CONNECTIONS
 from proxy.net.upstream import UpstreamPool
 from proxy.snapshot import (
     GroupKind,
@@ -172,6 +172,7 @@ class Scene(AbstractContextManager["Scene"]):
         self._version += 1
         weights = weights or [100] * len(self.servers)
         values: dict[str, object] = {
+            "protocol": Protocol.HTTP,
             "connect_timeout_s": 5,
             "idle_timeout_s": 15,
             "request_timeout_s": 60,
@@ -179,7 +180,6 @@ class Scene(AbstractContextManager["Scene"]):
         values |= self._options | options
         listener = Listener(
             id="lsn-1",
-            protocol=Protocol.HTTP,
             port=80,
             group="rsp-1",
             backend_port=None,
@@ -198,8 +198,9 @@ class Scene(AbstractContextManager["Scene"]):
     def _build_service(self) -> ListenerService:
         self._generation = build_generation(self.snapshot(), None)
         plan = self._generation.listeners["lsn-1"]
+        connect = CONNECTIONS[plan.listener.protocol]
         service = ListenerService(
-            self.reactor, plan, self.availability, self.pool, HttpClient, DescriptorGuard()
+            self.reactor, plan, self.availability, self.pool, connect, DescriptorGuard()
         )
         service.open(self._front)
         return service

@@ -1,0 +1,185 @@
+"""A snapshot in its runnable form: targets, the reasons for none, and what a new one keeps."""
+
+import collections
+from dataclasses import replace
+
+import pytest
+
+from proxy.core.generation import Generation, ListenerPlan, build_generation, unserved_reason
+from proxy.core.health import EJECTION_S, Availability
+from proxy.core.reasons import Reason
+from proxy.snapshot import (
+    CheckKind,
+    GroupKind,
+    HealthCheck,
+    HealthDelta,
+    HealthStatus,
+    HealthTable,
+    HealthVersion,
+    Listener,
+    Protocol,
+    SchedulerName,
+    Server,
+    ServerGroup,
+    Snapshot,
+    probe_id,
+)
+
+CHECK = HealthCheck(CheckKind.TCP, 2, 5, 3, 3)
+LISTENER = Listener(
+    "lsn-1",
+    Protocol.HTTP,
+    80,
+    "rsp-1",
+    8080,
+    SchedulerName.WEIGHTED_ROUND_ROBIN,
+    None,
+    connect_timeout_s=5,
+    idle_timeout_s=15,
+    request_timeout_s=60,
+)
+
+
+def snapshot(weights: dict[str, int], check: HealthCheck | None = None, version: int = 1):
+    servers = tuple(
+        Server(name, f"10.0.0.{at}", None, weight)
+        for at, (name, weight) in enumerate(weights.items(), 1)
+    )
+    listener = replace(LISTENER, health_check=check)
+    group = ServerGroup("rsp-1", GroupKind.DEFAULT, servers)
+    return Snapshot("lb-1", version, "127.0.0.1", (listener,), (group,))
+
+
+def plan_of(generation: Generation) -> ListenerPlan:
+    return generation.listeners["lsn-1"]
+
+
+def healthy(plan: ListenerPlan, *names: str) -> Availability:
+    """Return an overlay in which only the named servers have had a success."""
+    availability = Availability()
+    statuses = {
+        target.probe: HealthStatus.HEALTHY for target in plan.targets if target.server_id in names
+    }
+    availability.replace(HealthTable(0, HealthVersion(1, 1), statuses))
+    return availability
+
+
+def counts(plan: ListenerPlan, availability: Availability, count: int, now: float = 0.0):
+    picked = (plan.pick(availability, now) for _ in range(count))
+    return collections.Counter(
+        each if isinstance(each, Reason) else each.server_id for each in picked
+    )
+
+
+def test_targets_take_the_listeners_port_unless_they_have_their_own():
+    built = snapshot({"a": 1, "b": 2})
+    servers = (replace(built.groups[0].servers[0], port=9), built.groups[0].servers[1])
+    built = replace(built, groups=(replace(built.groups[0], servers=servers),))
+    plan = plan_of(build_generation(built, None))
+    assert [(each.address, each.port) for each in plan.targets] == [
+        ("10.0.0.1", 9),
+        ("10.0.0.2", 8080),
+    ]
+
+
+def test_probe_of_a_target_is_the_checkers():
+    plan = plan_of(build_generation(snapshot({"a": 1}, CHECK), None))
+    assert plan.targets[0].probe == probe_id("10.0.0.1", 8080, CHECK)
+
+
+@pytest.mark.parametrize(
+    ("weights", "up", "reason"),
+    [
+        pytest.param({}, "", Reason.NO_SERVERS, id="empty"),
+        pytest.param({"a": 0, "b": 0}, "ab", Reason.NO_WEIGHT, id="all-weights-zero"),
+        pytest.param({"a": 1, "b": 1}, "", Reason.NO_HEALTHY_SERVER, id="none-healthy"),
+        pytest.param({"a": 0, "b": 1}, "a", Reason.NO_HEALTHY_SERVER, id="healthy-one-has-none"),
+    ],
+)
+def test_reason_for_no_server(weights, up, reason):
+    plan = plan_of(build_generation(snapshot(weights, CHECK), None))
+    assert plan.pick(healthy(plan, *up), 0.0) is reason
+
+
+def test_ratios_among_the_available_are_exact():
+    """A failing server's share goes to all others by weight, not to its neighbour."""
+    plan = plan_of(build_generation(snapshot({"a": 10, "b": 20, "c": 30, "d": 40}, CHECK), None))
+    assert counts(plan, healthy(plan, "b", "d"), 600) == {"b": 200, "d": 400}
+
+
+def test_flip_is_seen_by_the_next_pick_and_recovery_brings_the_old_ratio_back():
+    plan = plan_of(build_generation(snapshot({"a": 30, "b": 10}, CHECK), None))
+    availability = healthy(plan, "a", "b")
+    assert counts(plan, availability, 40) == {"a": 30, "b": 10}
+    probe = plan.targets[0].probe
+    availability.apply(HealthDelta(0, 1, 2, {probe: HealthStatus.UNHEALTHY}))
+    assert counts(plan, availability, 40) == {"b": 40}
+    availability.apply(HealthDelta(0, 1, 3, {probe: HealthStatus.HEALTHY}))
+    assert counts(plan, availability, 40) == {"a": 30, "b": 10}
+
+
+def test_weight_change_keeps_the_place():
+    """Many changes with one pick between them do not favour the server at the head."""
+    availability, generation, total = Availability(), None, collections.Counter()
+    for version in range(1, 101):
+        built = snapshot({"a": 50 + version % 2, "b": 50, "c": 50}, version=version)
+        generation = build_generation(built, generation)
+        total += counts(plan_of(generation), availability, 1)
+    assert all(abs(total[name] - 100 / 3) <= 3 for name in "abc")
+
+
+def test_requests_in_flight_keep_the_plan_they_started_with():
+    first = build_generation(snapshot({"a": 1}), None)
+    availability = Availability()
+    counts(plan_of(first), availability, 3)
+    second = build_generation(snapshot({"b": 1}, version=2), first)
+    assert counts(plan_of(second), availability, 3) == {"b": 3}
+    assert counts(plan_of(first), availability, 3) == {"a": 3}
+
+
+def test_unchanged_targets_are_kept_and_a_new_weight_keeps_the_probe():
+    first = build_generation(snapshot({"a": 1, "b": 1}, CHECK), None)
+    second = build_generation(snapshot({"a": 1, "b": 2}, CHECK, version=2), first)
+    assert plan_of(second).targets[0] is plan_of(first).targets[0]
+    assert plan_of(second).targets[1].probe == plan_of(first).targets[1].probe
+    without = build_generation(snapshot({"a": 1, "b": 2}, version=3), second)
+    assert {target.probe for target in plan_of(without).targets} == {None}
+
+
+def test_server_that_refuses_is_passed_over_for_a_short_time():
+    plan = plan_of(build_generation(snapshot({"a": 1, "b": 1}), None))
+    availability = Availability()
+    failed = plan.pick(availability, 10.0)
+    availability.eject(failed, 10.0)
+    other = ({"a", "b"} - {failed.server_id}).pop()
+    assert counts(plan, availability, 10, now=10.0) == {other: 10}
+    assert counts(plan, availability, 10, now=10.0 + EJECTION_S) == {"a": 5, "b": 5}
+
+
+def test_servers_that_all_refuse_are_each_tried_and_then_it_is_over():
+    plan = plan_of(build_generation(snapshot({"a": 1, "b": 100, "c": 5}), None))
+    availability, tried = Availability(), []
+    while not isinstance(target := plan.pick(availability, 10.0, tried), Reason):
+        availability.eject(target, 10.0)
+        tried.append(target)
+    assert target is Reason.CONNECT_FAILED
+    assert sorted(each.server_id for each in tried) == ["a", "b", "c"]
+    assert not isinstance(plan.pick(availability, 10.0), Reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "served"),
+    [
+        ({}, True),
+        ({"protocol": Protocol.TCP}, True),
+        ({"protocol": Protocol.UDP}, False),
+        ({"protocol": Protocol.HTTPS}, False),
+        ({"scheduler": SchedulerName.ROUND_ROBIN}, False),
+    ],
+)
+def test_only_what_this_proxy_can_do_gets_a_plan(changes, served):
+    built = snapshot({"a": 1})
+    listener = replace(built.listeners[0], **changes)
+    generation = build_generation(replace(built, listeners=(listener,)), None)
+    assert bool(generation.listeners) is served
+    assert (unserved_reason(listener) is None) is served
