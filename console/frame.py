@@ -11,6 +11,7 @@ from django.urls import reverse
 from balancer.choices import Theme
 from balancer.models import Region, UserPreference
 from balancer.rights import Right, Role, has_right
+from balancer.selectors.inventory import list_regions
 from balancer.services.preferences import get_preference
 from console.toasts import Toast, take_toasts
 
@@ -63,8 +64,6 @@ class Frame:
     @cached_property
     def regions(self) -> list[Region]:
         """Return every region the user may enter."""
-        from balancer.selectors.inventory import list_regions
-
         return list(list_regions(self.user))
 
     @property

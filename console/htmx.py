@@ -29,8 +29,8 @@ class HtmxHttpRequest(HttpRequest):
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Tell whether htmx asked for a part of the page; going back in history needs all of it."""
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.history_restore_request
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    return htmx is not None and bool(htmx) and not htmx.history_restore_request
 
 
 def render_page(

@@ -1,4 +1,4 @@
-"""The form of a TCP or HTTP listener; numbers go to the service as typed, it reads them strictly."""
+"""The form of a TCP or HTTP listener; numbers go to the service as typed, it reads them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from django import forms
 
 from balancer.choices import ListenerStatus
 from balancer.constants import (
+    CONSOLE_CHECK_THRESHOLD_RANGE,
     DEFAULT_CHECK_INTERVAL_S,
     DEFAULT_CHECK_THRESHOLD,
     DEFAULT_CHECK_TIMEOUT_S,
@@ -17,6 +18,8 @@ from balancer.constants import (
     MAX_NAME_CHARACTERS,
     MAX_PATH_CHARACTERS,
 )
+from balancer.domain.numbers import read_integer
+from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
 from proxy.snapshot import CheckKind, Protocol
 
@@ -40,6 +43,14 @@ def _number(label: str, initial: int | None = None, help_text: str = "") -> form
     )
 
 
+class GroupChoiceField(forms.ModelChoiceField):
+    """Names each group as the tabs do."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the entry of the list."""
+        return f"VServer group {obj.name}"
+
+
 class ListenerForm(forms.Form):
     """What a listener is, where its requests go and how its servers are checked."""
 
@@ -56,7 +67,7 @@ class ListenerForm(forms.Form):
         required=False,
         help_text="1–80 characters. Empty: protocol_port.",
     )
-    server_group = forms.ModelChoiceField(
+    server_group = GroupChoiceField(
         label="Server group",
         queryset=ServerGroup.objects.none(),
         to_field_name="public_id",
@@ -126,11 +137,25 @@ class ListenerForm(forms.Form):
         chooser = self.fields["server_group"]
         assert isinstance(chooser, forms.ModelChoiceField)
         chooser.queryset = groups
-        chooser.label_from_instance = lambda group: f"VServer group {group.name}"  # type: ignore[method-assign]
         if listener is not None:
             for name in ("protocol", "port", "start"):
                 del self.fields[name]
-            self.initial |= initial_of(listener)
+            self.initial = {**self.initial, **initial_of(listener)}
+
+    def clean(self) -> dict[str, Any]:
+        """Hold the thresholds to the console's range, narrower than that of the APIs."""
+        values = super().clean() or {}
+        least, most = CONSOLE_CHECK_THRESHOLD_RANGE
+        for name in ("check_unhealthy_threshold", "check_healthy_threshold"):
+            label = self.fields[name].label
+            try:
+                read_integer(
+                    values.get(name), field=name, minimum=least, maximum=most, label=str(label)
+                )
+            except Invalid as error:
+                if name not in self.errors:
+                    self.add_error(name, error.message)
+        return values
 
     @property
     def protocol_value(self) -> str:
@@ -140,9 +165,11 @@ class ListenerForm(forms.Form):
         return str(self.cleaned_data.get("protocol", Protocol.TCP.value))
 
     def options(self) -> Mapping[str, Any]:
-        """Return the arguments of the service: what the protocol and the check do not use is out."""
+        """Return the arguments of the service, without what protocol and check do not use."""
         values = dict(self.cleaned_data)
-        unused = TCP_ONLY if self.protocol_value == Protocol.HTTP else HTTP_ONLY
+        unused: tuple[str, ...] = TCP_ONLY if self.protocol_value == Protocol.HTTP else HTTP_ONLY
+        if self.protocol_value == Protocol.HTTP:
+            values["check_kind"] = CheckKind.HTTP.value
         if values["check_kind"] != CheckKind.HTTP:
             unused += HTTP_CHECK_ONLY
         for name in ("protocol", "port", "start", "expected", *unused):

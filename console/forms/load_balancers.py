@@ -33,6 +33,14 @@ def specification_choices() -> list[tuple[str, str]]:
     ]
 
 
+class PlaceChoiceField(forms.ModelChoiceField):
+    """Names zones and networks by name and ID."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the entry of the list."""
+        return f"{obj.name} ({obj.public_id})"
+
+
 class CreateForm(forms.Form):
     """A new instance; only the primary zone has to be chosen."""
 
@@ -48,16 +56,16 @@ class CreateForm(forms.Form):
         initial=AddressType.INTERNET,
         widget=forms.RadioSelect,
     )
-    primary_zone = forms.ModelChoiceField(
+    primary_zone = PlaceChoiceField(
         label="Primary zone", queryset=Zone.objects.none(), empty_label=None
     )
-    backup_zone = forms.ModelChoiceField(
+    backup_zone = PlaceChoiceField(
         label="Backup zone", queryset=Zone.objects.none(), required=False, empty_label="None"
     )
-    vpc = forms.ModelChoiceField(
+    vpc = PlaceChoiceField(
         label="VPC", queryset=Vpc.objects.none(), required=False, empty_label="None"
     )
-    vswitch = forms.ModelChoiceField(
+    vswitch = PlaceChoiceField(
         label="vSwitch", queryset=VSwitch.objects.none(), required=False, empty_label="None"
     )
     address = forms.CharField(
@@ -89,7 +97,6 @@ class CreateForm(forms.Form):
             chooser = self.fields[name]
             assert isinstance(chooser, forms.ModelChoiceField)
             chooser.queryset = queryset
-            chooser.label_from_instance = lambda each: f"{each.name} ({each.public_id})"  # type: ignore[method-assign]
         specification = self.fields["specification"]
         assert isinstance(specification, forms.ChoiceField)
         specification.choices = specification_choices()

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from balancer.choices import LoadBalancerStatus
+from balancer.models import Listener, LoadBalancer
 from balancer.selectors.health import ListenerHealth, get_listeners_health
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.load_balancers import list_load_balancers
-
-from balancer.choices import LoadBalancerStatus
-from balancer.models import Listener, LoadBalancer
 
 SEARCH_FIELDS = (
     ("name", "Instance name"),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from balancer.actors import Actor
 from balancer.choices import Entrance
-from balancer.exceptions import BalancerError, Stale
+from balancer.exceptions import BalancerError
 from balancer.models import Listener, LoadBalancer
 from balancer.rights import Right
 from balancer.selectors.health import ListenerHealth, get_listener_health, get_listeners_health
@@ -22,6 +22,7 @@ from balancer.services import listeners as services
 from console.forms.listeners import ListenerForm
 from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
+from console.middleware import status_of
 from console.pages.instance_frame import FaultNote, find_load_balancer, instance_context
 from console.toasts import add_toast
 from proxy.snapshot import GroupKind
@@ -105,6 +106,7 @@ def create_listener(
     """Add a listener on a page of its own."""
     load_balancer = find_load_balancer(request, Right.CHANGE, region_id, load_balancer_id)
     form = ListenerForm(request.POST or None, groups=_groups(request, load_balancer))
+    status = None
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -118,10 +120,11 @@ def create_listener(
             )
         except BalancerError as error:
             add_refusal(form, error)
+            status = status_of(error)
         else:
             add_toast(request, f"Listener {listener} created")
             return go_to(request, _tab(load_balancer))
-    return _form_page(request, load_balancer, form)
+    return _form_page(request, load_balancer, form, status)
 
 
 @login_required
@@ -134,6 +137,7 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
     form = ListenerForm(
         request.POST or None, groups=_groups(request, load_balancer), listener=listener
     )
+    status = None
     if request.method == "POST" and form.is_valid():
         expected = form.cleaned_data["expected"]
         try:
@@ -143,14 +147,13 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
                 expected=int(expected) if expected.isascii() and expected.isdigit() else None,
                 **form.options(),
             )
-        except Stale:
-            raise
         except BalancerError as error:
             add_refusal(form, error)
+            status = status_of(error)
         else:
             add_toast(request, f"Listener {listener} saved")
             return go_to(request, _tab(load_balancer))
-    return _form_page(request, load_balancer, form)
+    return _form_page(request, load_balancer, form, status)
 
 
 def _groups(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
@@ -160,11 +163,11 @@ def _groups(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
 
 
 def _form_page(
-    request: HtmxHttpRequest, load_balancer: LoadBalancer, form: ListenerForm
+    request: HtmxHttpRequest, load_balancer: LoadBalancer, form: ListenerForm, status: int | None
 ) -> HttpResponse:
     context = instance_context(request, load_balancer, active_tab="listener-list")
     context |= {"form": form, "listener": form.listener, "close_url": _tab(load_balancer)}
-    return render_page(request, "listeners/form.html", context)
+    return render_page(request, "listeners/form.html", context, status=status)
 
 
 @login_required

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from balancer.selectors.inventory import get_region
-from balancer.selectors.load_balancers import list_load_balancers as select_load_balancers
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -12,9 +10,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from balancer.actors import Actor
 from balancer.choices import Entrance
-from balancer.exceptions import BalancerError, Invalid
+from balancer.exceptions import BalancerError
 from balancer.models import LoadBalancer
 from balancer.rights import Right, check_right
+from balancer.selectors.inventory import get_region
+from balancer.selectors.load_balancers import list_load_balancers as select_load_balancers
 from balancer.services import load_balancers as services
 from balancer.services.preferences import update_preference
 from console.forms.load_balancers import (
@@ -25,6 +25,7 @@ from console.forms.load_balancers import (
 )
 from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, render_fragment, render_page
+from console.middleware import status_of
 from console.pages.instance_frame import find_load_balancer, instance_context
 from console.pages.instance_rows import InstanceFilter, instance_rows
 from console.pages.paging import paginate
@@ -89,6 +90,7 @@ def create_load_balancer(request: HtmxHttpRequest, region_id: str) -> HttpRespon
     """Create an instance on a page of its own."""
     region = get_region(user=request.user, right=Right.CHANGE, region_id=region_id)
     form = CreateForm(request.POST or None, region=region)
+    status = None
     if request.method == "POST" and form.is_valid():
         try:
             load_balancer = services.create_load_balancer(
@@ -96,11 +98,12 @@ def create_load_balancer(request: HtmxHttpRequest, region_id: str) -> HttpRespon
             )
         except BalancerError as error:
             add_refusal(form, error)
+            status = status_of(error)
         else:
             add_toast(request, f"Instance {load_balancer.name} created at {load_balancer.address}")
             return redirect(load_balancer)
     context = {"region": region, "form": form, "nav_section": "instances"}
-    return render_page(request, "load_balancers/create.html", context)
+    return render_page(request, "load_balancers/create.html", context, status=status)
 
 
 @login_required
@@ -144,17 +147,19 @@ def rename_load_balancer(
         request.POST or None,
         initial={"name": load_balancer.name, "expected": load_balancer.edit_number},
     )
+    status = None
     if request.method == "POST" and form.is_valid():
         try:
             services.rename_load_balancer(
                 actor=_actor(request), load_balancer=load_balancer, **form.cleaned_data
             )
-        except Invalid as error:
+        except BalancerError as error:
             add_refusal(form, error)
+            status = status_of(error)
         else:
             add_toast(request, f"Renamed to {form.cleaned_data['name']}")
             return close_dialog(request, load_balancer)
-    return _dialog(request, load_balancer, "load_balancers/_rename_dialog.html", form=form)
+    return _dialog(request, load_balancer, "load_balancers/_rename_dialog.html", status, form=form)
 
 
 @login_required
@@ -229,22 +234,28 @@ def set_modification_protection(
     """Turn the protection against changes in the console on, with a reason, or off."""
     load_balancer = find_load_balancer(request, Right.CHANGE, region_id, load_balancer_id)
     form = ModificationProtectionForm(request.POST or None)
+    status = None
     if request.method == "POST" and form.is_valid():
         try:
             services.set_modification_protection(
                 actor=_actor(request), load_balancer=load_balancer, **form.cleaned_data
             )
-        except Invalid as error:
+        except BalancerError as error:
             add_refusal(form, error)
+            status = status_of(error)
         else:
             word = "on" if form.cleaned_data["enabled"] else "off"
             add_toast(request, f"Modification protection is {word}")
             return close_dialog(request, load_balancer)
-    return _dialog(request, load_balancer, "load_balancers/_protect_dialog.html", form=form)
+    return _dialog(request, load_balancer, "load_balancers/_protect_dialog.html", status, form=form)
 
 
 def _dialog(
-    request: HtmxHttpRequest, load_balancer: LoadBalancer, fragment: str, **context: Any
+    request: HtmxHttpRequest,
+    load_balancer: LoadBalancer,
+    fragment: str,
+    status: int | None = None,
+    **context: Any,
 ) -> HttpResponse:
     """Show a dialog: alone to htmx, on the details page to everybody else."""
     check_right(request.user, Right.CHANGE)
@@ -255,7 +266,11 @@ def _dialog(
         **context,
     }
     return render_page(
-        request, "load_balancers/dialog_page.html", shown, fragments={"dialog-slot": fragment}
+        request,
+        "load_balancers/dialog_page.html",
+        shown,
+        fragments={"dialog-slot": fragment},
+        status=status,
     )
 
 

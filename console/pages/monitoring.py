@@ -1,4 +1,4 @@
-"""The Monitoring tab: measured figures of an instance as charts, or the plain word that none exist."""
+"""The Monitoring tab: figures of an instance as charts, or the plain word that none exist."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,10 +2,66 @@
 
 from django.urls import path
 
-from console.pages import preferences, session
+from console.pages import (
+    activity,
+    listeners,
+    load_balancers,
+    monitoring,
+    preferences,
+    server_groups,
+    session,
+)
+
+REGION = "console/<slug:region_id>"
+INSTANCE = f"{REGION}/instances/<slug:load_balancer_id>"
+LISTENER = f"{INSTANCE}/listeners/<slug:listener_id>"
 
 urlpatterns = [
     path("login/", session.sign_in, name="login"),
     path("logout/", session.sign_out, name="logout"),
+    path("console/", load_balancers.enter_console, name="console"),
     path("console/preferences", preferences.update_preferences, name="preference-update"),
+    path(f"{REGION}/search", load_balancers.search_instances, name="instance-search"),
+    path(f"{REGION}/activity", activity.list_activity, name="activity-list"),
+    path(f"{REGION}/instances", load_balancers.list_load_balancers, name="load-balancer-list"),
+    path(
+        f"{REGION}/instances/new", load_balancers.create_load_balancer, name="load-balancer-create"
+    ),
+    path(INSTANCE, load_balancers.show_load_balancer, name="load-balancer-detail"),
+    path(
+        f"{INSTANCE}/apply-status",
+        load_balancers.show_apply_status,
+        name="load-balancer-apply-status",
+    ),
+    path(f"{INSTANCE}/rename", load_balancers.rename_load_balancer, name="load-balancer-rename"),
+    path(f"{INSTANCE}/start", load_balancers.start_load_balancer, name="load-balancer-start"),
+    path(f"{INSTANCE}/stop", load_balancers.stop_load_balancer, name="load-balancer-stop"),
+    path(f"{INSTANCE}/release", load_balancers.release_load_balancer, name="load-balancer-release"),
+    path(
+        f"{INSTANCE}/deletion-protection",
+        load_balancers.set_deletion_protection,
+        name="load-balancer-deletion-protection",
+    ),
+    path(
+        f"{INSTANCE}/modification-protection",
+        load_balancers.set_modification_protection,
+        name="load-balancer-modification-protection",
+    ),
+    path(f"{INSTANCE}/listeners", listeners.list_listeners, name="listener-list"),
+    path(f"{INSTANCE}/listeners/new", listeners.create_listener, name="listener-create"),
+    path(f"{LISTENER}/edit", listeners.edit_listener, name="listener-edit"),
+    path(f"{LISTENER}/start", listeners.start_listener, name="listener-start"),
+    path(f"{LISTENER}/stop", listeners.stop_listener, name="listener-stop"),
+    path(f"{LISTENER}/delete", listeners.delete_listener, name="listener-delete"),
+    path(f"{LISTENER}/health", listeners.show_listener_health, name="listener-health"),
+    path(f"{INSTANCE}/default-group", server_groups.list_default_group, name="default-group"),
+    path(
+        f"{INSTANCE}/vserver-groups", server_groups.list_vserver_groups, name="vserver-group-list"
+    ),
+    path(
+        f"{INSTANCE}/primary-secondary-groups",
+        server_groups.list_primary_secondary_groups,
+        name="primary-secondary-group-list",
+    ),
+    path(f"{INSTANCE}/monitoring", monitoring.show_monitoring, name="load-balancer-monitoring"),
 ]

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from balancer.constants import SPECIFICATION_LIMITS
 from balancer.domain.quotas import limit
+from balancer.models import LoadBalancer, ServerGroup
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.server_groups import list_server_groups
-
-from balancer.constants import SPECIFICATION_LIMITS
-from balancer.models import LoadBalancer, ServerGroup
 from proxy.snapshot import GroupKind
 
 

@@ -148,14 +148,15 @@ function checkTyped(input) {
   else button.setAttribute("aria-disabled", "true");
 }
 
-// Parts that matter only for some value of another field: data-shown-when="protocol=http" (several: "kind=tcp|http").
+// Parts that matter only for some value of another field: data-shown-when="protocol=http"; "a=1,b=2" means either.
 function showParts(form) {
   form?.querySelectorAll("[data-shown-when]").forEach((part) => {
-    const [name, values] = part.dataset.shownWhen.split("=");
-    const field = form.elements[name];
-    if (!field) return;
-    const given = field.type === "checkbox" ? String(field.checked) : field.value;
-    part.hidden = !values.split("|").includes(given);
+    const holds = (condition) => {
+      const [name, value] = condition.split("=");
+      const field = form.elements[name] || form.elements[`shown_${name}`];
+      return field && (field.type === "checkbox" ? String(field.checked) : field.value) === value;
+    };
+    part.hidden = !part.dataset.shownWhen.split(",").some(holds);
   });
 }
 

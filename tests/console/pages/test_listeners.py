@@ -1,0 +1,243 @@
+"""The Listeners tab, its form and its dialogs."""
+
+import pytest
+
+from balancer.models import Listener
+from proxy.snapshot import ListenerError, ListenerFault
+from tests.console.markup import check_markup
+
+pytestmark = pytest.mark.django_db
+NEW = {
+    "protocol": "tcp",
+    "port": "9000",
+    "name": "",
+    "server_group": "",
+    "backend_port": "9000",
+    "idle_timeout_s": "15",
+    "request_timeout_s": "60",
+    "established_timeout_s": "900",
+    "check_enabled": "on",
+    "check_kind": "tcp",
+    "check_method": "HEAD",
+    "check_path": "/",
+    "check_expected_classes": ["2", "3"],
+    "check_interval_s": "2",
+    "check_timeout_s": "5",
+    "check_unhealthy_threshold": "3",
+    "check_healthy_threshold": "3",
+    "start": "on",
+}
+
+
+@pytest.fixture
+def tab(estate):
+    return f"{estate.load_balancer.get_absolute_url()}/listeners"
+
+
+@pytest.fixture
+def page(tab, estate):
+    return f"{tab}/{estate.listener.public_id}"
+
+
+def shown(response):
+    return response.content.decode()
+
+
+def test_tab_shows_what_is_wanted_and_observed(operator, tab, estate):
+    text = shown(operator.get(tab))
+    for words in ("HTTP: 80", "HTTP: 8080", "Running", "Default Server Group", "Modify Listener"):
+        assert words in text
+    check_markup(text)
+
+
+def test_tab_as_fragment_and_searched(operator, tab):
+    assert shown(operator.htmx("get", tab, target="listener-table")).startswith("\n")
+    assert "Clear filter" in shown(operator.get(f"{tab}?q=nothing"))
+    assert "HTTP: 80" in shown(operator.get(f"{tab}?q=80"))
+
+
+def test_viewer_sees_no_change(viewer, tab, page):
+    text = shown(viewer.get(tab))
+    for word in ("Modify Listener", "Add Listener", "/stop", "/delete"):
+        assert word not in text
+    form = shown(viewer.get(f"{page}/edit"))
+    assert "Save" not in form
+    assert "disabled" in form
+
+
+def test_query_count_does_not_grow_with_listeners(
+    operator, tab, estate, django_assert_max_num_queries
+):
+    for port in range(9000, 9020):
+        Listener.objects.create(
+            load_balancer=estate.load_balancer,
+            protocol="tcp",
+            port=port,
+            backend_port=port,
+            name=f"tcp_{port}",
+        )
+    with django_assert_max_num_queries(15):
+        operator.get(tab)
+
+
+def test_reason_of_a_proxy_stands_at_the_listener(operator, tab, estate, monkeypatch):
+    from balancer.selectors.publishing import ApplyState, ApplyStatus
+    from console.pages import instance_frame
+
+    fault = ListenerFault(
+        load_balancer=estate.load_balancer.public_id,
+        listener=estate.listener.public_id,
+        error=ListenerError.ADDRESS_IN_USE,
+        detail="[Errno 98] Address already in use",
+    )
+    status = ApplyStatus(1, 1, ApplyState.APPLIED, faults={estate.listener.public_id: (fault,)})
+    monkeypatch.setattr(instance_frame, "get_apply_status", lambda load_balancer: status)
+    text = shown(operator.get(tab))
+    assert "Not served" in text
+    assert "holds this port" in text
+    assert "choose another port" in text
+
+
+# --- form ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "protocol"),
+    [
+        pytest.param({}, "tcp", id="tcp"),
+        pytest.param({"protocol": "http", "check_kind": "http"}, "http", id="http"),
+        pytest.param({"check_enabled": ""}, "tcp", id="no-health-check"),
+    ],
+)
+def test_created_listener_is_on_the_tab(operator, tab, changes, protocol):
+    check_markup(shown(operator.get(f"{tab}/new")))
+    response = operator.post(f"{tab}/new", {**NEW, **changes})
+    assert response["Location"] == tab
+    made = Listener.objects.get(port=9000)
+    assert (made.protocol, made.is_running) == (protocol, True)
+    assert made.check_enabled is ("check_enabled" not in changes)
+    assert f"{protocol.upper()}: 9000" in shown(operator.get(tab))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"port": "0"}, "port"),
+        ({"port": "65536"}, "port"),
+        ({"port": "８０"}, "port"),
+        ({"port": "abc"}, "port"),
+        ({"port": ""}, "port"),
+        ({"backend_port": ""}, "backend_port"),
+        ({"backend_port": "99999"}, "backend_port"),
+        ({"check_interval_s": "51"}, "check_interval_s"),
+        ({"check_timeout_s": "1e2"}, "check_timeout_s"),
+        ({"check_healthy_threshold": "1"}, "check_healthy_threshold"),
+        ({"established_timeout_s": "9"}, "established_timeout_s"),
+        ({"protocol": "http", "check_kind": "http", "check_path": "no"}, "check_path"),
+        ({"protocol": "http", "request_timeout_s": "181"}, "request_timeout_s"),
+    ],
+)
+def test_bad_input_is_refused_at_its_field(operator, tab, changes, field):
+    """E5.2: a range message at the field, nothing stored."""
+    response = operator.post(f"{tab}/new", {**NEW, **changes})
+    assert response.status_code == 422
+    assert f'id="id_{field}-error"' in shown(response)
+    assert Listener.objects.count() == 1
+    check_markup(shown(response))
+
+
+def test_port_in_use_is_said_at_the_port(operator, tab):
+    """F10.2."""
+    response = operator.post(f"{tab}/new", {**NEW, "port": "80"})
+    assert response.status_code == 409
+    assert 'id="id_port-error"' in shown(response)
+    assert "is used by the listener" in shown(response)
+
+
+def test_unserved_protocol_is_refused(operator, tab):
+    response = operator.post(f"{tab}/new", {**NEW, "protocol": "udp"})
+    assert response.status_code == 422
+    assert Listener.objects.count() == 1
+
+
+def test_edit_changes_options_and_keeps_protocol_and_port(operator, page, tab, estate):
+    check_markup(shown(operator.get(f"{page}/edit")))
+    given = {
+        **NEW,
+        "port": "81",
+        "name": "front",
+        "request_timeout_s": "30",
+        "expected": estate.listener.edit_number,
+    }
+    assert operator.post(f"{page}/edit", given)["Location"] == tab
+    estate.listener.refresh_from_db()
+    listener = estate.listener
+    assert (listener.name, listener.request_timeout_s) == ("front", 30)
+    assert (listener.protocol, listener.port) == ("http", 80)
+
+
+def test_stale_edit_is_a_conflict(operator, page, estate):
+    given = {**NEW, "name": "a", "expected": estate.listener.edit_number}
+    operator.post(f"{page}/edit", given)
+    late = operator.post(f"{page}/edit", {**given, "name": "b"})
+    assert late.status_code == 409
+    text = shown(late)
+    assert "the-operator changed this since you opened it" in text
+    assert 'value="b"' in text
+    estate.listener.refresh_from_db()
+    assert estate.listener.name == "a"
+    again = {**given, "name": "b", "expected": estate.listener.edit_number}
+    assert f'name="expected" value="{estate.listener.edit_number}"' in text
+    assert operator.post(f"{page}/edit", again).status_code == 302
+
+
+@pytest.mark.parametrize("act", ["edit", "start", "stop", "delete"])
+def test_viewer_can_do_nothing(viewer, page, act):
+    assert viewer.post(f"{page}/{act}", NEW).status_code == 403
+    assert Listener.objects.filter(status="running").count() == 1
+
+
+# --- acts and dialogs ---
+
+
+def test_stop_start_delete(operator, page, tab, estate):
+    assert operator.post(f"{page}/stop")["Location"] == tab
+    estate.listener.refresh_from_db()
+    assert not estate.listener.is_running
+    assert operator.htmx("post", f"{page}/start").status_code == 200
+    estate.listener.refresh_from_db()
+    assert estate.listener.is_running
+    question = shown(operator.htmx("get", f"{page}/delete", target="dialog-slot"))
+    assert "The server group and its servers stay" in question
+    assert operator.post(f"{page}/delete")["Location"] == tab
+    assert not Listener.objects.exists()
+    assert estate.group.servers.count() == len(estate.servers)
+
+
+@pytest.mark.parametrize("act", ["stop", "delete", "health"])
+def test_dialog_is_a_fragment_or_a_page(operator, page, act):
+    fragment = shown(operator.htmx("get", f"{page}/{act}", target="dialog-slot"))
+    assert fragment.strip().startswith("<dialog")
+    whole = shown(operator.get(f"{page}/{act}"))
+    assert "<dialog" in whole
+    assert "Add Listener" in whole
+    check_markup(whole)
+
+
+def test_health_dialog_names_each_server_with_word_and_cause(operator, page, estate):
+    """Section 2.5."""
+    text = shown(operator.htmx("get", f"{page}/health", target="dialog-slot"))
+    for server in estate.servers:
+        assert f"{server.address}: 8080" in text
+    assert "every 5s" in text
+    table = shown(operator.htmx("get", f"{page}/health", target="listener-health"))
+    assert "<dialog" not in table
+    estate.listener.check_enabled = False
+    estate.listener.save()
+    off = shown(operator.htmx("get", f"{page}/health", target="dialog-slot"))
+    assert "Health checks are off" in off
+
+
+def test_listener_of_another_instance_is_404(operator, estate):
+    other = estate.add_load_balancer("127.88.0.9").get_absolute_url()
+    assert operator.get(f"{other}/listeners/{estate.listener.public_id}/edit").status_code == 404

@@ -1,0 +1,111 @@
+"""Lists that are read only so far: groups, the operation log, monitoring."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from balancer.choices import Entrance
+from balancer.models import Activity, MetricPoint, ServerGroup
+from console.pages.monitoring import nice_ceiling
+from tests.console.markup import check_markup
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def page(estate):
+    return estate.load_balancer.get_absolute_url()
+
+
+def shown(response):
+    return response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tab", "kind", "words"),
+    [
+        ("vserver-groups", "vserver", ["weight 60", "No VServer groups yet"]),
+        (
+            "primary-secondary-groups",
+            "primary_secondary",
+            ["Primary server", "No primary/secondary server groups yet"],
+        ),
+    ],
+)
+def test_groups_are_listed_with_their_servers(viewer, page, estate, tab, kind, words):
+    in_use, empty = words
+    assert empty in shown(viewer.get(f"{page}/{tab}"))
+    group = ServerGroup.objects.create(load_balancer=estate.load_balancer, kind=kind, name="blue")
+    role = "primary" if kind == "primary_secondary" else "member"
+    estate.add_server("10.0.0.9", group=group, port=8080, weight=60, role=role)
+    text = shown(viewer.get(f"{page}/{tab}"))
+    for word in ("blue", "10.0.0.9: 8080", in_use):
+        assert word in text
+    check_markup(text)
+    fragment = shown(viewer.htmx("get", f"{page}/{tab}", target="group-table"))
+    assert "<html" not in fragment
+
+
+def test_operation_log_says_who_changed_what(viewer, estate):
+    for number in range(25):
+        Activity.objects.create(
+            actor_name="alice",
+            entrance=Entrance.REST,
+            action="server.weight_changed",
+            object_type="backend_server",
+            object_id=f"bs-{number}",
+            object_name=f"web-{number}",
+            before=100,
+            after=number,
+        )
+    text = shown(viewer.get("/console/cn-test/activity"))
+    for word in ("alice", "REST API", "Server weight changed", "web-24", "25 entries"):
+        assert word in text
+    assert "web-0<" not in text
+    check_markup(text)
+    found = shown(viewer.get("/console/cn-test/activity?field=object&q=bs-3"))
+    assert "web-3" in found
+    assert "web-4" not in found
+    action = shown(viewer.get("/console/cn-test/activity?field=action&q=weight changed"))
+    assert "25 entries" in action
+    assert "Clear filter" in shown(viewer.get("/console/cn-test/activity?field=who&q=bob"))
+
+
+def test_monitoring_says_when_there_is_nothing(viewer, page):
+    """Section 2.17: no data, not a zero line."""
+    text = shown(viewer.get(f"{page}/monitoring"))
+    assert "No data in this range" in text
+    assert "<path" not in text.split('id="monitoring"')[1]
+    check_markup(text)
+
+
+def test_monitoring_draws_measured_figures(viewer, page, estate):
+    now = timezone.now()
+    for minute, value in enumerate([100.0, 240.0, 80.0]):
+        MetricPoint.objects.create(
+            subject_id=estate.load_balancer.public_id,
+            metric="requests_per_s",
+            at=now - timedelta(minutes=3 - minute),
+            period_s=60,
+            value=value,
+        )
+    text = shown(viewer.get(f"{page}/monitoring?range=6h"))
+    assert "chart-line series-1" in text
+    assert ">240<" in text
+    listener = shown(viewer.get(f"{page}/monitoring?scope={estate.listener.public_id}"))
+    assert "chart-line series-1" not in listener
+    check_markup(text)
+
+
+def test_scope_of_another_instance_shows_this_one(viewer, page, estate):
+    other = estate.add_load_balancer("127.88.0.9")
+    text = shown(viewer.get(f"{page}/monitoring?scope={other.public_id}&range=nonsense"))
+    assert 'aria-current="true">1 hour' in text
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"), [(0, 1), (0.3, 0.5), (1, 1), (1.5, 2), (49, 50), (51, 100), (413, 500)]
+)
+def test_axis_ends_at_a_round_figure(highest, top):
+    assert nice_ceiling(highest) == pytest.approx(top)

@@ -1,0 +1,231 @@
+"""The list of instances, their details and what can be done to one."""
+
+import pytest
+
+from balancer.choices import LoadBalancerStatus
+from balancer.models import LoadBalancer, PublishHead
+from tests.console.markup import check_markup
+
+pytestmark = pytest.mark.django_db
+LIST = "/console/cn-test/instances"
+
+
+@pytest.fixture
+def page(estate):
+    return estate.load_balancer.get_absolute_url()
+
+
+def shown(response):
+    return response.content.decode()
+
+
+# --- list ---
+
+
+def test_list_shows_each_instance_with_its_listeners(operator, estate):
+    text = shown(operator.get(LIST))
+    assert estate.load_balancer.public_id in text
+    assert "HTTP: 80" in text
+    assert text.count("listener-line") == 1
+    for server in estate.servers:
+        assert f"{server.name}: 8080" in text
+    check_markup(text)
+
+
+def test_list_as_fragment_is_the_table_alone(operator, estate):
+    response = operator.htmx("get", LIST, target="instance-table")
+    text = shown(response)
+    assert text.strip().startswith('<div id="instance-table"')
+    assert "<html" not in text
+    assert "HX-Request" in response["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("field=name&q=WE", True),
+        ("field=name&q=other", False),
+        ("field=address&q=127.88", True),
+        ("field=id&q=lb-", True),
+        ("status=active", True),
+        ("status=inactive", False),
+        ("status=nonsense&field=nonsense&page=99&size=7", True),
+    ],
+)
+def test_search_and_status_filter(operator, estate, query, found):
+    """F12: the URL has the query; a filter that matches nothing says so and offers to clear it."""
+    text = shown(operator.get(f"{LIST}?{query}"))
+    assert (estate.load_balancer.public_id in text) is found
+    assert ("Clear filter" in text) is not found
+
+
+def test_empty_list_offers_the_next_step_to_those_who_may(operator, viewer, estate):
+    estate.load_balancer.delete()
+    assert "Create instance" in shown(operator.get(LIST))
+    assert "Create instance" not in shown(viewer.get(LIST))
+
+
+def test_query_count_does_not_grow_with_the_estate(operator, estate, django_assert_max_num_queries):
+    for number in range(10, 30):
+        estate.add_load_balancer(f"127.88.0.{number}")
+    operator.get(LIST)  # the first visit also remembers the region
+    with django_assert_max_num_queries(12):
+        operator.get(f"{LIST}?size=50")
+
+
+def test_list_is_paged_and_remembers_its_region(operator, estate, user_of):
+    for number in range(10, 40):
+        estate.add_load_balancer(f"127.88.0.{number}")
+    text = shown(operator.get(f"{LIST}?size=10&page=2&sort=name"))
+    assert 'aria-current="page">2<' in text
+    assert "31 instances" in text
+    assert operator.get("/console/")["Location"] == LIST
+
+
+def test_unknown_region_is_404(operator, estate):
+    assert operator.get("/console/nowhere/instances").status_code == 404
+
+
+# --- search ---
+
+
+def test_search_opens_the_first_hit_or_lists(operator, estate):
+    search = "/console/cn-test/search"
+    assert operator.get(f"{search}?q=127.88.0.1")["Location"] == (
+        estate.load_balancer.get_absolute_url()
+    )
+    assert operator.get(f"{search}?q=nothing")["Location"] == f"{LIST}?field=name&q=nothing"
+    assert estate.load_balancer.name in shown(operator.htmx("get", f"{search}?q=web"))
+
+
+# --- details ---
+
+
+def test_details_show_what_it_is_and_how_full(operator, page, estate):
+    text = shown(operator.get(page))
+    for words in (estate.load_balancer.address, "Listeners", "1 / 50", "3 / 200"):
+        assert words in text
+    check_markup(text)
+
+
+def test_instance_of_another_region_is_404(operator, estate):
+    other = f"/console/cn-other/instances/{estate.load_balancer.public_id}"
+    assert operator.get(other).status_code == 404
+
+
+def test_viewer_sees_everything_and_no_change(viewer, page):
+    text = shown(viewer.get(page))
+    for word in ("Release", "data-confirm", "icon-play", "/rename", 'role="switch"'):
+        assert word not in text
+    assert 'aria-current="page">Instance Details' in text
+
+
+# --- acts ---
+
+ACTS = ("rename", "start", "stop", "release", "deletion-protection", "modification-protection")
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_viewer_can_do_nothing(viewer, page, act):
+    """F13.3: a direct POST is refused, nothing changes."""
+    assert viewer.post(f"{page}/{act}", {"name": "x", "enabled": "1"}).status_code == 403
+    assert viewer.htmx("post", f"{page}/{act}", {"name": "x"}).status_code == 403
+    assert not PublishHead.objects.filter(wanted__gt=0).exists()
+
+
+@pytest.mark.parametrize("act", ["rename", "stop", "release", "modification-protection"])
+def test_dialog_is_a_fragment_or_a_page(operator, page, act):
+    fragment = shown(operator.htmx("get", f"{page}/{act}", target="dialog-slot"))
+    assert fragment.strip().startswith("<dialog")
+    whole = shown(operator.get(f"{page}/{act}"))
+    assert "<dialog" in whole
+    assert "Basic information" in whole
+    check_markup(whole)
+
+
+def test_stop_names_what_stops_answering_and_start_brings_it_back(operator, page, estate):
+    """F13.1, section 2.18."""
+    question = shown(operator.htmx("get", f"{page}/stop", target="dialog-slot"))
+    assert "1 listener stops answering" in question
+    assert "HTTP: 80" in question
+    assert operator.post(f"{page}/stop")["Location"] == page
+    estate.load_balancer.refresh_from_db()
+    assert estate.load_balancer.status == LoadBalancerStatus.INACTIVE
+    assert "stopped; its configuration is kept" in shown(operator.get(page))
+    done = operator.htmx("post", f"{page}/start")
+    assert "objectsChanged" in done["HX-Trigger"]
+    estate.load_balancer.refresh_from_db()
+    assert estate.load_balancer.is_active
+
+
+def test_release_needs_the_typed_name(operator, page, estate):
+    refused = operator.htmx("post", f"{page}/release", {"confirmation": "wrong"})
+    assert refused.status_code == 422
+    assert LoadBalancer.objects.filter(pk=estate.load_balancer.pk).exists()
+    given = {"confirmation": estate.load_balancer.name}
+    assert operator.post(f"{page}/release", given)["Location"] == LIST
+    assert not LoadBalancer.objects.filter(pk=estate.load_balancer.pk).exists()
+
+
+def test_protected_instance_is_not_released(operator, page, estate):
+    operator.post(f"{page}/deletion-protection", {"enabled": "1"})
+    given = {"confirmation": estate.load_balancer.name}
+    response = operator.post(f"{page}/release", given)
+    assert response.status_code == 423
+    assert "rotection" in shown(response)
+    assert LoadBalancer.objects.filter(pk=estate.load_balancer.pk).exists()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 81])
+def test_bad_name_is_refused_at_the_field(operator, page, estate, name):
+    given = {"name": name, "expected": estate.load_balancer.edit_number}
+    response = operator.htmx("post", f"{page}/rename", given)
+    assert response.status_code == 422
+    assert 'aria-invalid="true"' in shown(response)
+    estate.load_balancer.refresh_from_db()
+    assert estate.load_balancer.name == "web"
+
+
+def test_rename_is_kept_and_a_stale_one_is_refused(operator, page, estate):
+    number = estate.load_balancer.edit_number
+    assert operator.post(f"{page}/rename", {"name": "shop", "expected": number}).status_code == 302
+    late = operator.post(f"{page}/rename", {"name": "late", "expected": number})
+    assert late.status_code == 409
+    estate.load_balancer.refresh_from_db()
+    assert estate.load_balancer.name == "shop"
+
+
+def test_modification_protection_keeps_its_reason_and_stops_the_console(operator, page, estate):
+    given = {"enabled": "1", "reason": "frozen for the sale"}
+    assert operator.post(f"{page}/modification-protection", given).status_code == 302
+    assert "frozen for the sale" in shown(operator.get(page))
+    assert operator.post(f"{page}/stop").status_code == 423
+    assert operator.post(f"{page}/modification-protection", {"enabled": "0"}).status_code == 302
+    assert operator.post(f"{page}/stop").status_code == 302
+
+
+# --- create ---
+
+NEW = {"name": "shop", "address_type": "internet", "specification": ""}
+
+
+def test_created_instance_opens_with_its_address(operator, estate):
+    check_markup(shown(operator.get(f"{LIST}/new")))
+    given = {**NEW, "primary_zone": estate.zone.pk}
+    response = operator.post(f"{LIST}/new", given)
+    made = LoadBalancer.objects.get(name="shop")
+    assert response["Location"] == made.get_absolute_url()
+    assert made.address in shown(operator.get(response["Location"]))
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "abc", "127.88.0.1"])
+def test_address_outside_the_pool_or_taken_is_a_field_error(operator, estate, address):
+    given = {**NEW, "primary_zone": estate.zone.pk, "address": address}
+    response = operator.post(f"{LIST}/new", given)
+    assert response.status_code in (409, 422)
+    assert not LoadBalancer.objects.filter(name="shop").exists()
+
+
+def test_viewer_cannot_create(viewer, estate):
+    assert viewer.get(f"{LIST}/new").status_code == 403
+    assert viewer.post(f"{LIST}/new", {**NEW, "primary_zone": estate.zone.pk}).status_code == 403

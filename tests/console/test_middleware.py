@@ -1,0 +1,87 @@
+"""Refusals become pages and toasts with the right status (console-ui.md section 6)."""
+
+import json
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import include, path
+
+from balancer import exceptions
+from console.toasts import Undo, add_toast
+from tests.console.markup import check_markup
+
+ERRORS = {
+    "invalid": (exceptions.Invalid("x", "Not so.", fields={"weight": ["0 to 100."]}), 422),
+    "not-allowed": (exceptions.NotAllowed("x", "No right."), 403),
+    "not-found": (exceptions.NotFound("x", "Gone."), 404),
+    "conflict": (exceptions.Conflict("x", "In use."), 409),
+    "stale": (exceptions.Stale("x", "Changed meanwhile."), 409),
+    "protected": (exceptions.Protected("x", "Protected."), 423),
+    "quota": (exceptions.QuotaExceeded("x", "At most 50."), 409),
+}
+
+
+def refuse(request: HttpRequest, name: str) -> HttpResponse:
+    raise ERRORS[name][0]
+
+
+def greet(request: HttpRequest) -> HttpResponse:
+    add_toast(request, "Weight of web-1: 100 → 50", undo=Undo("/undo", {"weight": "100"}))
+    return HttpResponse("done")
+
+
+urlpatterns = [
+    path("refuse/<slug:name>", refuse),
+    path("greet", greet),
+    path("", include("console.urls")),
+]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.console.test_middleware")]
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_plain_request_gets_a_page_that_says_why(operator, name):
+    error, status = ERRORS[name]
+    response = operator.get(f"/refuse/{name}")
+    assert response.status_code == status
+    text = response.content.decode()
+    assert error.message in text
+    assert response["X-Request-Id"] in text
+    check_markup(text)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_htmx_gets_a_toast_and_keeps_what_it_shows(operator, name):
+    error, status = ERRORS[name]
+    response = operator.htmx("get", f"/refuse/{name}")
+    assert response.status_code == status
+    assert response["HX-Reswap"] == "none"
+    [toast] = json.loads(response["HX-Trigger"])["toast"]
+    assert toast["level"] == "error"
+    assert error.message in toast["text"]
+
+
+def test_toast_reaches_htmx_in_a_header_and_a_page_once(operator):
+    response = operator.htmx("get", "/greet")
+    [toast] = json.loads(response["HX-Trigger"])["toast"]
+    assert toast["text"] == "Weight of web-1: 100 → 50"
+    assert toast["undo"]["fields"] == {"weight": "100"}
+    operator.get("/greet")
+    first = operator.get("/refuse/conflict").content.decode()
+    assert "Weight of web-1: 100 → 50" in first
+    assert 'action="/undo"' in first
+    assert "Weight of web-1" not in operator.get("/refuse/conflict").content.decode()
+
+
+@override_settings(LOGIN_URL="/login/")
+def test_htmx_after_the_session_ended_loads_the_login_page_as_a_whole(client, estate):
+    """E1.13: after signing in again, the page comes back with the state in its URL."""
+    response = client.get(
+        "/console/cn-test/instances",
+        headers={
+            "HX-Request": "true",
+            "HX-Current-URL": "http://testserver/console/cn-test/instances?panel=servers",
+        },
+    )
+    assert response["HX-Redirect"].startswith("/login/?next=")
+    assert "panel%3Dservers" in response["HX-Redirect"]
