@@ -23,6 +23,12 @@ class SocketAddress(NamedTuple):
     host: str
     port: int
 
+    @property
+    def reachable(self) -> "SocketAddress":
+        """The same, or loopback for one that means every address of the machine."""
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        return SocketAddress(loopback.get(self.host, self.host), self.port)
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"

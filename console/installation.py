@@ -135,8 +135,8 @@ class Installation:
 
     def _announce(self) -> None:
         tell(f"ready after {time.monotonic() - self._started_at:.1f} s")
-        tell(f"console:     {console_url()}")
-        tell(f"credentials: {settings.DATA_DIR / 'credentials.json'}")
+        tell(f"console:     {settings.CONSOLE_URL}")
+        tell(f"credentials: {settings.CREDENTIALS_FILE}")
         tell(f"logs:        {settings.DATA_DIR / 'logs'}")
         tell("Ctrl-C stops everything")
 
@@ -155,17 +155,6 @@ def is_interrupted(process: int) -> bool:
         )
         return name in MAKES and not int(caught, 16) >> (signal.SIGINT - 1) & 1
     return False
-
-
-def console_url() -> str:
-    """Return the address to open in a browser on this machine."""
-    return f"http://{env.SocketAddress(_reachable_host(), settings.HTTP_ADDRESS.port)}"
-
-
-def _reachable_host() -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(
-        settings.HTTP_ADDRESS.host, settings.HTTP_ADDRESS.host
-    )
 
 
 @contextlib.contextmanager
@@ -247,7 +236,7 @@ def _missing_parts() -> list[str]:
 
 
 def _web_answers() -> bool:
-    connection = http.client.HTTPConnection(_reachable_host(), settings.HTTP_ADDRESS.port, 5)
+    connection = http.client.HTTPConnection(*settings.HTTP_ADDRESS.reachable, timeout=5)
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()

@@ -1,11 +1,11 @@
-"""Makes an installation usable: tables, once the demo estate, once the first users."""
+"""Makes an installation usable: tables, once the first users, once the demo estate."""
 
-from balancer.demo.credentials import write_credentials
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
 from balancer.demo.estate import load_estate
+from balancer.services.first_users import create_first_users, refresh_console_url
 
 
 def prepare_installation() -> None:
@@ -14,6 +14,7 @@ def prepare_installation() -> None:
         call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
         if settings.OPENCLB_DEMO:
             load_estate()
-        write_credentials()
+        if not create_first_users(settings.CREDENTIALS_FILE, settings.CONSOLE_URL):
+            refresh_console_url(settings.CREDENTIALS_FILE, settings.CONSOLE_URL)
     finally:
         connections.close_all()

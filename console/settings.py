@@ -21,6 +21,8 @@ BROKER_SOCKET = DATA_DIR / "broker.sock"
 DATABASE_URL = env.env_str("DATABASE_URL", f"sqlite:///{quote(str(DATA_DIR))}/openclb.sqlite3")
 REDIS_URL = env.env_str("REDIS_URL", f"unix://{BROKER_SOCKET}")
 HTTP_ADDRESS = env.env_socket_address("OPENCLB_HTTP", "127.0.0.1:8000")
+CONSOLE_URL = f"http://{HTTP_ADDRESS.reachable}"
+CREDENTIALS_FILE = DATA_DIR / "credentials.json"
 EMBEDDED = not (env.env_str("DATABASE_URL") or env.env_str("REDIS_URL"))
 """Whether this installation stands on its own files, without outside servers."""
 
