@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from balancer.choices import Entrance
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +15,10 @@ class Actor:
 
     name: str
     entrance: Entrance
-    user: "AbstractBaseUser | None" = None
+    user: "User | None" = None
 
     @classmethod
-    def person(cls, user: "AbstractBaseUser", entrance: Entrance) -> Self:
+    def person(cls, user: "User", entrance: Entrance) -> Self:
         """Return the actor for a signed-in user."""
         return cls(name=user.get_username(), entrance=entrance, user=user)
 

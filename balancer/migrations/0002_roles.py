@@ -1,4 +1,4 @@
-"""The groups that are the roles: admin, operator and viewer."""
+"""The three roles as groups."""
 
 from django.db import migrations
 
@@ -6,17 +6,15 @@ ROLES = ("admin", "operator", "viewer")
 
 
 def create_roles(apps, schema_editor):
-    group_model = apps.get_model("auth", "Group")
+    """Create the groups that rights are derived from."""
+    group = apps.get_model("auth", "Group")
     for name in ROLES:
-        group_model.objects.using(schema_editor.connection.alias).get_or_create(name=name)
+        group.objects.get_or_create(name=name)
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("balancer", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
+        ("balancer", "0001_initial"),
     ]
-    operations = [
-        # The groups stay when this is undone: people may be in them.
-        migrations.RunPython(create_roles, migrations.RunPython.noop),
-    ]
+    operations = [migrations.RunPython(create_roles, migrations.RunPython.noop)]

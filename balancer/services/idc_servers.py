@@ -12,20 +12,12 @@ from balancer.constants import DEFAULT_WEIGHT
 from balancer.domain.names import check_machine_name
 from balancer.domain.networks import check_server_address
 from balancer.domain.refusals import RefusalCollector
-from balancer.exceptions import Conflict, Invalid
-from balancer.models import (
-    BackendServer,
-    EcsInstance,
-    IdcServer,
-    InterfaceAddress,
-    LoadBalancer,
-    Region,
-    ServerGroup,
-)
+from balancer.exceptions import Invalid
+from balancer.models import BackendServer, IdcServer, Region, ServerGroup
 from balancer.services.activity import record_activity
+from balancer.services.addresses import check_address_free, check_unused, publish_users
 from balancer.services.backend_servers import NewServer, add_servers
 from balancer.services.locks import check_fresh, save_edit
-from balancer.services.publishing import request_publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +38,7 @@ def register_idc_server(
 ) -> IdcServer:
     """Add a machine to the inventory."""
     values = _check(name=name, address=address, link=link, note=note)
-    _check_address_free(values["address"])
+    check_address_free(values["address"])
     server = IdcServer.objects.create(region=region, **values)
     record_activity(actor, "idc_server.registered", server, after=values)
     return server
@@ -104,7 +96,7 @@ def update_idc_server(
     if not changed:
         return server
     if "address" in changed:
-        _check_address_free(values["address"])
+        check_address_free(values["address"])
     for name in changed:
         setattr(server, name, values[name])
     save_edit(server, *changed)
@@ -128,29 +120,6 @@ def unregister_idc_server(*, actor: Actor, server: IdcServer) -> None:
     server.delete()
 
 
-def publish_users(entries: Any) -> None:
-    """Publish every load balancer that uses one of the entries, in id order."""
-    users = LoadBalancer.objects.filter(server_groups__servers__in=entries).distinct()
-    for load_balancer in users.select_for_update(of=("self",)).order_by("pk"):
-        request_publish(load_balancer)
-
-
-def check_unused(entries: Any, name: str) -> None:
-    """Raise Conflict that lists the groups when any entry still points at the machine."""
-    users = [
-        {
-            "load_balancer": entry.group.load_balancer.public_id,
-            "group": entry.group.public_id,
-            "name": f"{entry.group.name} of {entry.group.load_balancer.name}",
-        }
-        for entry in entries.select_related("group__load_balancer")
-    ]
-    if users:
-        names = ", ".join(user["name"] for user in users)
-        message = f"{name} is used by {names}; remove it there first."
-        raise Conflict("server_in_use", message, users=users)
-
-
 def _check(*, name: str, address: str, link: str, note: str) -> dict[str, str]:
     collector, values = RefusalCollector(), dict[str, str]()
     with collector.gathering():
@@ -164,28 +133,3 @@ def _check(*, name: str, address: str, link: str, note: str) -> dict[str, str]:
             values[field] = check_machine_name(text, field) if text else ""
     collector.finish()
     return values
-
-
-def _check_address_free(address: str) -> None:
-    """An IDC address is nobody else's: no registered server's and no load balancer's."""
-    holder = _holder(address)
-    if holder:
-        message = f"{address} belongs to {holder} already; use that instead."
-        raise Invalid("address_in_use", message, fields={"address": [message]})
-
-
-def _holder(address: str) -> str:
-    for found in (
-        EcsInstance.objects.filter(private_address=address).first(),
-        IdcServer.objects.filter(address=address).first(),
-    ):
-        if found is not None:
-            return f"the server {found.name} ({found.public_id})"
-    interface_address = (
-        InterfaceAddress.objects.filter(address=address).select_related("interface").first()
-    )
-    if interface_address is not None:
-        interface = interface_address.interface
-        return f"the network interface {interface.name} ({interface.public_id})"
-    balancer = LoadBalancer.objects.filter(address=address).first()
-    return f"the load balancer {balancer.name}" if balancer else ""

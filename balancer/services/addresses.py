@@ -1,0 +1,56 @@
+"""Who has an address, who uses a machine, and what happens to its users when it changes."""
+
+from typing import Any
+
+from balancer.exceptions import Conflict, Invalid
+from balancer.models import EcsInstance, IdcServer, InterfaceAddress, LoadBalancer
+from balancer.services.publishing import request_publish
+
+
+def check_address_free(address: str, *, field: str = "address") -> None:
+    """Raise Invalid that names the holder when a machine or load balancer has the address."""
+    holder = _holder(address)
+    if holder:
+        message = f"{address} belongs to {holder} already; use that instead."
+        raise Invalid("address_in_use", message, fields={field: [message]})
+
+
+def check_unused(entries: Any, name: str) -> None:
+    """Raise Conflict that lists the groups when any entry still points at the machine."""
+    users = [
+        {
+            "load_balancer": entry.group.load_balancer.public_id,
+            "group": entry.group.public_id,
+            "name": f"{entry.group.name} of {entry.group.load_balancer.name}",
+        }
+        for entry in entries.select_related("group__load_balancer")
+    ]
+    if users:
+        names = ", ".join(user["name"] for user in users)
+        message = f"{name} is used by {names}; remove it there first."
+        raise Conflict("server_in_use", message, users=users)
+
+
+def publish_users(entries: Any) -> None:
+    """Publish every load balancer that uses one of the entries, in id order."""
+    keys = sorted(set(entries.values_list("group__load_balancer_id", flat=True)))
+    users = LoadBalancer.objects.select_for_update().filter(pk__in=keys)
+    for load_balancer in users.order_by("pk"):
+        request_publish(load_balancer)
+
+
+def _holder(address: str) -> str:
+    for found in (
+        EcsInstance.objects.filter(private_address=address).first(),
+        IdcServer.objects.filter(address=address).first(),
+    ):
+        if found is not None:
+            return f"the server {found.name} ({found.public_id})"
+    interface_address = (
+        InterfaceAddress.objects.filter(address=address).select_related("interface").first()
+    )
+    if interface_address is not None:
+        interface = interface_address.interface
+        return f"the network interface {interface.name} ({interface.public_id})"
+    balancer = LoadBalancer.objects.filter(address=address).first()
+    return f"the load balancer {balancer.name}" if balancer else ""
