@@ -67,26 +67,6 @@ class ListenerCounters:
         else:
             self.status_5xx += 1
 
-    def begin_server(self, server_id: str) -> None:
-        """A request goes to the server; ``end_server`` follows, whatever becomes of it."""
-        counters = self.server(server_id)
-        counters.requests += 1
-        counters.active += 1
-
-    def begin_connection(self, server_id: str) -> None:
-        """A relayed connection goes to the server; ``end_server`` follows."""
-        counters = self.server(server_id)
-        counters.connections += 1
-        counters.active += 1
-
-    def end_server(self, server_id: str) -> None:
-        """The server is done with a request or connection."""
-        self.server(server_id).active -= 1
-
-    def fail_server(self, server_id: str) -> None:
-        """The server could not be reached."""
-        self.server(server_id).failures += 1
-
     def as_json(self, active: int) -> dict[str, Any]:
         """Return the counters as they are reported; ``active`` are open client connections."""
         return {

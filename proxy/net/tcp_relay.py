@@ -11,9 +11,10 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from proxy.core.generation import ListenerPlan, Target
+from proxy.core.generation import Target
 from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
+from proxy.net.metrics import ServerCounters
 from proxy.net.reactor import ERROR, HANGUP, Reactor
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class TcpRelay:
         "_client",
         "_client_sock",
         "_connecting",
-        "_plan",
+        "_counters",
         "_server",
         "_target",
         "_tried",
@@ -134,17 +135,17 @@ class TcpRelay:
         self.reactor = reactor
         self.service = service
         self.is_open = True
-        self._plan: ListenerPlan = service.plan
-        self.idle_timeout_s = float(self._plan.listener.idle_timeout_s)
+        self.idle_timeout_s = float(service.plan.listener.idle_timeout_s)
         self._client_sock = sock
         self._client: _Side | None = None
         self._server: _Side | None = None
         self._connecting: socket.socket | None = None
         self._target: Target | None = None
+        self._counters: ServerCounters | None = None
         self._tried: tuple[Target, ...] = ()
         service.connections.add(self)
         self.deadline = reactor.deadlines.schedule(
-            self._plan.listener.connect_timeout_s, self._on_deadline
+            service.plan.listener.connect_timeout_s, self._on_deadline
         )
         self._try_next_server()
 
@@ -157,7 +158,9 @@ class TcpRelay:
             if isinstance(target, Reason):
                 break
             self._target = target
-            service.counters.begin_connection(target.server_id)
+            self._counters = counters = service.counters.server(target.server_id)
+            counters.connections += 1
+            counters.active += 1
             code = self._connect(target)
             if code == errno.EINPROGRESS:
                 self.deadline.touch(service.plan.listener.connect_timeout_s)
@@ -194,22 +197,24 @@ class TcpRelay:
 
     def _note_unreachable(self, code: int) -> None:
         """Remember that the server could not be reached, and keep others away from it."""
-        target, service = self._target, self.service
+        target = self._target
         assert target is not None
+        assert self._counters is not None
+        self._counters.failures += 1
         self._drop_attempt()
         self._tried = (*self._tried, target)
-        service.counters.fail_server(target.server_id)
         if code not in OWN_SHORTAGES:
-            service.availability.eject(target, time.monotonic())
+            self.service.availability.eject(target, time.monotonic())
 
     def _drop_attempt(self) -> None:
         sock, self._connecting = self._connecting, None
         if sock is not None:
             self.reactor.unregister(sock.fileno())
             sock.close()
-        target, self._target = self._target, None
-        if target is not None:
-            self.service.counters.end_server(target.server_id)
+        self._target = None
+        counters, self._counters = self._counters, None
+        if counters is not None:
+            counters.active -= 1
 
     def _begin_relaying(self) -> None:
         assert self._connecting is not None
