@@ -21,6 +21,11 @@ class Estate:
 
     def __init__(self) -> None:
         self._servers: dict[str, MachineServer] = {}
+        self._refused: set[DemoMachine] = set()
+
+    def forgive(self) -> None:
+        """Try again what could not start, such as an address that somebody else had."""
+        self._refused.clear()
 
     async def reconcile(self, machines: list[DemoMachine], stopped: frozenset[str]) -> None:
         """Make exactly the machines answer that exist and are not stopped."""
@@ -30,14 +35,18 @@ class Estate:
                 await server.stop()
                 del self._servers[machine_id]
         for machine_id in wanted.keys() - self._servers.keys():
-            server = MachineServer(wanted[machine_id])
-            try:
-                await server.start()
-            except OSError as error:
-                await server.stop()
-                logger.error("demo server cannot start: server=%s %s", server.machine.name, error)
-                continue
-            self._servers[machine_id] = server
+            if wanted[machine_id] not in self._refused:
+                await self._start(MachineServer(wanted[machine_id]))
+
+    async def _start(self, server: MachineServer) -> None:
+        try:
+            await server.start()
+        except OSError as error:
+            await server.stop()
+            self._refused.add(server.machine)
+            logger.error("demo server cannot start: server=%s %s", server.machine.name, error)
+        else:
+            self._servers[server.machine.machine_id] = server
 
     async def stop(self) -> None:
         """Stop every machine."""
@@ -57,6 +66,7 @@ async def serve_until_stopped() -> None:
     while not ended.is_set():
         if loop.time() >= next_inventory:
             machines = await sync_to_async(list_machines)()
+            estate.forgive()
             next_inventory = loop.time() + _INVENTORY_EVERY_S
         await estate.reconcile(machines, read_stopped())
         try:
