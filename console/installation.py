@@ -15,7 +15,7 @@ from typing import TextIO
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import OperationalError, connections
 
 from balancer import feed
 from console import env, status
@@ -220,7 +220,7 @@ def _forget_signs_of_life() -> None:
 def _prepare() -> bool:
     try:
         prepare_installation()
-    except DatabaseError as error:
+    except OperationalError as error:
         reason = " ".join(str(error).split())
         raise CannotStart(f"the database cannot be prepared: {reason}") from error
     return True

@@ -16,9 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from console.broker import heartbeat_key
+from console.celery import HEALTH_QUEUES, WORKER_QUEUES
+from proxy.snapshot import ApplyReport
+
 ROOT = Path(__file__).resolve().parents[2]
+QUEUES = (*WORKER_QUEUES, *HEALTH_QUEUES)
 READY_S = 120.0
 STOP_S = 10.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -72,6 +78,7 @@ class Installation:
         }
         self.process: subprocess.Popen[str] | None = None
         self.told_path = self.data_dir / "up.out"
+        self._told_before = 0
 
     def start(self) -> None:
         """Start every process and wait until all are ready."""
@@ -80,6 +87,7 @@ class Installation:
 
     def begin(self) -> None:
         """Start every process and do not wait."""
+        self._told_before = len(self.told)
         with self.told_path.open("a") as told:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
@@ -94,7 +102,7 @@ class Installation:
         """Tell whether `up` says so; it fails the test when it has ended."""
         assert self.process is not None
         assert self.process.poll() is None, f"up has ended:\n{self.told}"
-        return "ready after" in self.told.rpartition("stopped")[2]
+        return "ready after" in self.told[self._told_before :]
 
     @property
     def told(self) -> str:
@@ -184,6 +192,17 @@ class Installation:
         except OSError:
             return {}
         return {name: part["ok"] for name, part in parts.items()}
+
+    def signs_of_life(self) -> list[float]:
+        """Return when each queue was last worked on and each proxy last reported; Unix times."""
+        with redis.Redis(unix_socket_path=str(self.data_dir / "broker.sock")) as broker:
+            try:
+                beats = broker.mget([heartbeat_key(queue) for queue in QUEUES])
+                reports = [broker.get(key) for key in broker.scan_iter("openclb:report:*")]
+            except redis.RedisError:
+                return [0.0]
+        at = [ApplyReport.from_json(report).at for report in reports if report]
+        return [float(beat or 0) for beat in beats] + (at or [0.0])
 
     def all_ready(self) -> bool:
         """Tell whether every part is there."""

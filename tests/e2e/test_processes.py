@@ -40,6 +40,9 @@ def test_killed_process_is_back_and_everything_is_ready_again(installation, name
     pid = installation.pid_of(name)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: installation.pid_of(name) not in (0, pid), f"{name} is back")
+    # Signs of life outlive the dead by some seconds: only those after its return count.
+    back_at = time.time()
+    wait_until(lambda: min(installation.signs_of_life()) > back_at, "all parts work", within_s=30)
     wait_until(installation.all_ready, f"all ready after kill -9 of {name}", within_s=30)
 
 
