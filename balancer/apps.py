@@ -1,6 +1,7 @@
 """The app that holds the domain; knows nothing of browsers."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -14,6 +15,8 @@ class BalancerConfig(AppConfig):
     def ready(self) -> None:
         """Load the tasks: services name them without importing them (enqueue.py)."""
         import balancer.tasks  # noqa: F401  (here, because models must be ready first)
+        from balancer.domain.quotas import configure_limits
         from balancer.roles import grant_role_permissions
 
+        configure_limits(settings.OPENCLB_LIMITS)
         post_migrate.connect(grant_role_permissions, dispatch_uid="role permissions")

@@ -4,7 +4,7 @@ import difflib
 import ipaddress
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -74,6 +74,21 @@ def env_list(name: str, default: Iterable[str] = ()) -> list[str]:
     """Return the comma-separated words of the variable."""
     text = env_str(name)
     return [word.strip() for word in text.split(",") if word.strip()] if text else list(default)
+
+
+def env_limits(name: str, known: Collection[str]) -> dict[str, int]:
+    """Return the numbers in the variable by name, such as ``listeners_per_load_balancer=80``."""
+    limits: dict[str, int] = {}
+    for word in env_list(name):
+        limit, _, number = word.partition("=")
+        if limit not in known:
+            close = difflib.get_close_matches(limit, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            refuse(name, f"knows no limit {limit!r}{hint}")
+        if not (number.isascii() and number.isdigit() and int(number) > 0):
+            refuse(name, f"needs {limit}=NUMBER with a number above 0, not {word!r}")
+        limits[limit] = int(number)
+    return limits
 
 
 def env_choice(name: str, default: str, choices: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import dj_database_url
 
+from balancer.constants import DEFAULT_LIMITS
 from console import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -34,6 +35,8 @@ OPENCLB_DEFAULT_REGION = env.env_str("OPENCLB_DEFAULT_REGION", "cn-hangzhou")
 OPENCLB_ALLOW_LOOPBACK_SERVERS = env.env_bool("OPENCLB_ALLOW_LOOPBACK_SERVERS", EMBEDDED)
 OPENCLB_DEMO = env.env_bool("OPENCLB_DEMO", default=False)
 OPENCLB_HEALTH_SHARDS = env.env_int("OPENCLB_HEALTH_SHARDS", 2, at_least=1, at_most=64)
+OPENCLB_LIMITS = env.env_limits("OPENCLB_LIMITS", DEFAULT_LIMITS)
+"""Limits that differ from balancer/constants.py, as name=number with commas in between."""
 OPENCLB_PROBE_SOURCES = env.env_networks("OPENCLB_PROBE_SOURCES")
 """Who, besides loopback, may read /healthz, /readyz and /metrics without a login."""
 

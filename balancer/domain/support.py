@@ -6,7 +6,12 @@ One table. When the data plane learns an option, its line goes.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from balancer.constants import UNLIMITED_BANDWIDTH_MBPS
+from balancer.constants import (
+    DEFAULT_ESTABLISHED_TIMEOUT_S,
+    DEFAULT_IDLE_TIMEOUT_S,
+    DEFAULT_REQUEST_TIMEOUT_S,
+    UNLIMITED_BANDWIDTH_MBPS,
+)
 from balancer.exceptions import Unsupported
 from proxy.snapshot import GroupKind, Protocol, SchedulerName
 
@@ -35,9 +40,11 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "redirect_port": (None, "Redirection to HTTPS"),
     "certificate": (None, "A server certificate"),
     "client_ca_certificate": (None, "A client CA certificate"),
+    "tls_policy": ("tls_1_2", "A TLS policy"),
     "http2_enabled": (False, "HTTP/2"),
     "access_enabled": (False, "Access control"),
     "access_kind": ("", "Access control"),
+    "access_lists": ([], "Access control"),
     "sticky_enabled": (False, "Session persistence"),
     "sticky_kind": ("", "Session persistence"),
     "cookie_timeout_s": (None, "Session persistence"),
@@ -46,15 +53,38 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "check_expected_answer": ("", "A UDP check answer"),
 }
 
+ONLY_FOR: Final[Mapping[str, tuple[Protocol, Any, str]]] = {
+    # option: (the protocol that has it, its value elsewhere, its name for people)
+    "idle_timeout_s": (Protocol.HTTP, DEFAULT_IDLE_TIMEOUT_S, "The idle timeout"),
+    "request_timeout_s": (Protocol.HTTP, DEFAULT_REQUEST_TIMEOUT_S, "The request timeout"),
+    "forwarded_for": (Protocol.HTTP, True, "X-Forwarded-For"),
+    "established_timeout_s": (
+        Protocol.TCP,
+        DEFAULT_ESTABLISHED_TIMEOUT_S,
+        "The timeout of connections",
+    ),
+}
+
 
 def check_listener_supported(values: Mapping[str, Any]) -> None:
-    """Raise Unsupported, naming every option among the values that no proxy applies."""
+    """Raise Unsupported, naming every option among the values that no proxy applies.
+
+    With the protocol among them, options that listeners of this protocol do not have are named
+    too.
+    """
     fields: dict[str, list[str]] = {}
     _check_choice(fields, values, "protocol", SUPPORTED_PROTOCOLS, "Listener protocol")
     _check_choice(fields, values, "scheduler", SUPPORTED_SCHEDULERS, "Scheduling algorithm")
     for option, (only, label) in ONLY_VALUE.items():
         if option in values and values[option] != only:
             fields[option] = [f"{label} is not applied by the proxies yet, so it is not stored."]
+    protocol = values.get("protocol")
+    for option, (owner, elsewhere, label) in ONLY_FOR.items():
+        if protocol not in (None, owner) and values.get(option, elsewhere) != elsewhere:
+            fields[option] = [
+                f"{label} belongs to {owner.upper()} listeners; leave it out of a "
+                f"{protocol!s:.10} listener."
+            ]
     if fields:
         first = next(iter(fields.values()))[0]
         raise Unsupported("unsupported_option", first, fields=fields)

@@ -18,9 +18,9 @@ _WORDS = {
     # code of refusal_reason: words for a table
     "other_region": "in another region",
     "other_network": "in another VPC",
-    "server_not_running": "stopped",
     "specification_too_small": "needs a guaranteed-performance instance",
     "interface_detached": "not bound to a server",
+    "bad_address": "has an address nobody else can reach",
 }
 IN_GROUP = "already in this group"
 
@@ -80,7 +80,7 @@ def list_candidates(
     group: ServerGroup,
     query: str = "",
     machine_type: str = "all",
-    only_available: bool = False,
+    only_available: bool = True,
 ) -> list[Candidate]:
     """Return the machines of the group's region with their interface addresses as sub-rows.
 
@@ -213,7 +213,15 @@ def _reason(
     if group.is_default and any(entry.group_id == group.pk for entry in entries):
         return IN_GROUP
     refusal = refusal_reason(group, machine)
-    return _WORDS[refusal[0]] if refusal else ""
+    if refusal is None:
+        return ""
+    code = refusal[0]
+    return _power_words(machine) if code == "server_not_running" else _WORDS[code]
+
+
+def _power_words(machine: EcsInstance | InterfaceAddress) -> str:
+    instance = machine if isinstance(machine, EcsInstance) else machine.interface.instance
+    return instance.get_power_state_display().lower() if instance is not None else ""
 
 
 def _ports(group: ServerGroup, entries: Iterable[BackendServer]) -> tuple[int, ...]:

@@ -21,7 +21,9 @@ def find(rows: QuerySet[Row], *, user: Any, right: Right, public_id: object, wha
     Raises NotFound (``what`` names the noun) for what is not there or not to be seen, and
     NotAllowed for what may be seen but not changed.
     """
-    found = visible(rows, user).filter(public_id=str(public_id)).first()
+    text = str(public_id)
+    # PostgreSQL refuses a NUL in any text; no id has one.
+    found = None if "\0" in text else visible(rows, user).filter(public_id=text).first()
     if found is None:
         raise NotFound(
             f"{what.replace(' ', '_')}_not_found",

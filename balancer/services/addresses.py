@@ -9,10 +9,21 @@ from balancer.services.publishing import request_publish
 
 def check_address_free(address: str, *, field: str = "address") -> None:
     """Raise Invalid that names the holder when a machine or load balancer has the address."""
-    holder = _holder(address)
+    holder = holder_of(address)
     if holder:
         message = f"{address} belongs to {holder} already; use that instead."
         raise Invalid("address_in_use", message, fields={field: [message]})
+
+
+def list_addresses() -> set[str]:
+    """Return every address that a load balancer or machine has."""
+    columns = (
+        LoadBalancer.objects.values_list("address", flat=True),
+        EcsInstance.objects.values_list("private_address", flat=True),
+        InterfaceAddress.objects.values_list("address", flat=True),
+        IdcServer.objects.values_list("address", flat=True),
+    )
+    return {address for column in columns for address in column}
 
 
 def check_unused(entries: Any, name: str) -> None:
@@ -32,14 +43,18 @@ def check_unused(entries: Any, name: str) -> None:
 
 
 def publish_users(entries: Any) -> None:
-    """Publish every load balancer that uses one of the entries, in id order."""
-    keys = sorted(set(entries.values_list("group__load_balancer_id", flat=True)))
-    users = LoadBalancer.objects.select_for_update().filter(pk__in=keys)
-    for load_balancer in users.order_by("pk"):
+    """Publish every load balancer that uses one of the entries, in id order.
+
+    The caller holds the machine's lock, so the load balancers' own locks, which come before it in
+    the order, are not taken: whoever adds the machine to one more waits for the machine.
+    """
+    keys = set(entries.values_list("group__load_balancer_id", flat=True))
+    for load_balancer in LoadBalancer.objects.filter(pk__in=keys).order_by("public_id"):
         request_publish(load_balancer)
 
 
-def _holder(address: str) -> str:
+def holder_of(address: str) -> str:
+    """Return in words which machine or load balancer has the address, "" for none."""
     for found in (
         EcsInstance.objects.filter(private_address=address).first(),
         IdcServer.objects.filter(address=address).first(),

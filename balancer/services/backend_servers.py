@@ -105,7 +105,10 @@ def set_server_weights(
     weights: Mapping[str, Any],
     expected: Mapping[str, int] | None = None,
 ) -> list[BackendServer]:
-    """Give several servers of a group new weights by public id, all or nothing (I7)."""
+    """Give several servers of a group new weights by public id, all or nothing (I7).
+
+    Paths in the error are ``servers[2].weight`` by the place in ``weights``.
+    """
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
     rows = {
@@ -230,13 +233,12 @@ def _lock_servers(group: ServerGroup) -> Any:
 
 def _check_weights(weights: Mapping[str, Any], rows: Mapping[str, BackendServer]) -> dict[str, int]:
     collector, checked = RefusalCollector(), dict[str, int]()
-    for public_id, weight in weights.items():
-        field = f"weights.{public_id}"
+    for at, (public_id, weight) in enumerate(weights.items()):
         if public_id not in rows:
-            collector.add(field, "server_not_in_group", f"{public_id:.40} is not in this group.")
-            continue
+            message = f"{public_id:.40} is not in this group any more; leave it out."
+            collector.add(f"servers[{at}].id", "server_not_in_group", message)
         with collector.gathering():
-            checked[public_id] = check_weight(weight, field)
+            checked[public_id] = check_weight(weight, f"servers[{at}].weight")
     collector.finish()
     return checked
 

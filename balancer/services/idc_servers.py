@@ -80,7 +80,14 @@ def add_idc_servers(
             )
         )
     collector.finish()
-    return add_servers(actor=actor, group=group, servers=wanted)
+    try:
+        return add_servers(actor=actor, group=group, servers=wanted)
+    except Invalid as error:
+        # Whoever fills in this panel knows the address, not the ID that it was just given.
+        fields = {
+            path.replace(".machine_id", ".address"): each for path, each in error.fields.items()
+        }
+        raise Invalid(error.code, error.message, fields=fields, **error.details) from error
 
 
 @transaction.atomic
@@ -115,6 +122,7 @@ def update_idc_server(
 @transaction.atomic
 def unregister_idc_server(*, actor: Actor, server: IdcServer) -> None:
     """Take a machine out of the inventory; refused while a group uses it."""
+    server = IdcServer.objects.select_for_update().get(pk=server.pk)
     check_unused(server.backend_servers.all(), server.name)
     record_activity(actor, "idc_server.unregistered", server, before={"name": server.name})
     server.delete()

@@ -59,6 +59,8 @@ def update_ecs_instance(
         return instance
     if "private_address" in changed:
         check_address_free(checked["private_address"], field="private_address")
+    if "vswitch" in changed and vswitch.vpc_id != instance.vswitch.vpc_id:
+        check_unused(_entries_of(instance), instance.name)
     for name in changed:
         setattr(instance, name, checked[name])
     instance.zone = instance.vswitch.zone
@@ -72,6 +74,7 @@ def update_ecs_instance(
 @transaction.atomic
 def delete_ecs_instance(*, actor: Actor, instance: EcsInstance) -> None:
     """Take a machine out of the inventory; refused while a group uses it or its interfaces."""
+    instance = EcsInstance.objects.select_for_update().get(pk=instance.pk)
     check_unused(_entries_of(instance), instance.name)
     record_activity(actor, "ecs_instance.deleted", instance, before=_plain(instance))
     instance.delete()
@@ -125,6 +128,8 @@ def update_network_interface(
     _check_binding(
         changed.get("vswitch", interface.vswitch), changed.get("instance", interface.instance)
     )
+    if "vswitch" in changed and changed["vswitch"].vpc_id != interface.vswitch.vpc_id:
+        check_unused(_entries_at(interface), interface.name)
     moved = addresses is not None and _replace_addresses(interface, addresses)
     if not changed and not moved:
         return interface
@@ -134,15 +139,15 @@ def update_network_interface(
     after = {name: getattr(value, "public_id", value) for name, value in changed.items()}
     record_activity(actor, "network_interface.changed", interface, after=after)
     if "instance" in changed:
-        publish_users(BackendServer.objects.filter(interface_address__interface=interface))
+        publish_users(_entries_at(interface))
     return interface
 
 
 @transaction.atomic
 def delete_network_interface(*, actor: Actor, interface: NetworkInterface) -> None:
     """Take an ENI out of the inventory; refused while a group uses one of its addresses."""
-    entries = BackendServer.objects.filter(interface_address__interface=interface)
-    check_unused(entries, interface.name)
+    interface = NetworkInterface.objects.select_for_update().get(pk=interface.pk)
+    check_unused(_entries_at(interface), interface.name)
     record_activity(actor, "network_interface.deleted", interface, before={"name": interface.name})
     interface.delete()
 
@@ -151,6 +156,10 @@ def _entries_of(instance: EcsInstance) -> Any:
     return BackendServer.objects.filter(ecs_instance=instance) | BackendServer.objects.filter(
         interface_address__interface__instance=instance
     )
+
+
+def _entries_at(interface: NetworkInterface) -> Any:
+    return BackendServer.objects.filter(interface_address__interface=interface)
 
 
 def _check_instance(values: Mapping[str, Any]) -> dict[str, Any]:

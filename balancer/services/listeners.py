@@ -162,15 +162,22 @@ def _check_protocol(protocol: str) -> None:
 
 
 def _checked(options: dict[str, Any], *, protocol: str) -> dict[str, Any]:
-    unknown = options.keys() - _OPTIONS
+    unknown = options.keys() - _OPTIONS - {"access_lists"}
     if unknown:
-        fields = {name: [f"A listener has no option {name} to set."] for name in sorted(unknown)}
+        fields = {name: [_why_not(name)] for name in sorted(unknown)}
         raise Invalid("unknown_option", next(iter(fields.values()))[0], fields=fields)
     if not options.get("name", "x"):
         options = {name: value for name, value in options.items() if name != "name"}
     options = check_options(options, protocol=protocol)
-    check_listener_supported(options)
+    access_lists = list(options.pop("access_lists", ()))
+    check_listener_supported(options | {"protocol": protocol, "access_lists": access_lists})
     return options
+
+
+def _why_not(name: str) -> str:
+    if name in ("protocol", "port", "load_balancer"):
+        return f"The {name.replace('_', ' ')} of a listener stays; create another listener instead."
+    return f"A listener has no option {name} to set."
 
 
 def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> None:

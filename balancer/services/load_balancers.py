@@ -12,6 +12,7 @@ from balancer.domain.quotas import check_quota
 from balancer.exceptions import Conflict, Invalid, Protected
 from balancer.models import LoadBalancer, Region, ServerGroup, Vpc, VSwitch, Zone
 from balancer.services.activity import record_activity
+from balancer.services.addresses import holder_of, list_addresses
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish, request_tombstone
 from proxy.snapshot import GroupKind
@@ -35,6 +36,8 @@ def create_load_balancer(
     deletion_protection: bool = False,
 ) -> LoadBalancer:
     """Create an instance with an address of the pool and its default server group."""
+    # One creation at a time: two could take the same address or the last place of the quota.
+    list(Region.objects.select_for_update(no_key=True).order_by("pk"))
     check_quota(
         "load_balancers",
         current=LoadBalancer.objects.count(),
@@ -163,7 +166,7 @@ def set_modification_protection(
     """Turn the protection against changes in the console on, with a reason, or off."""
     reason = check_protection_reason(reason) if enabled else ""
     # The one change that the protection itself never forbids.
-    load_balancer = LoadBalancer.objects.select_for_update().get(pk=load_balancer.pk)
+    load_balancer = lock_load_balancer(actor, load_balancer.pk, protection_applies=False)
     before = _protection(load_balancer)
     load_balancer.modification_protection = enabled
     load_balancer.modification_protection_reason = reason
@@ -253,16 +256,15 @@ def _take_address(requested: str | None) -> str:
     pool = settings.OPENCLB_VIP_POOL
     if requested:
         address = check_virtual_address(requested, pool=pool)
-        holder = LoadBalancer.objects.filter(address=address).first()
-        if holder is not None:
+        holder = holder_of(address)
+        if holder:
             raise Conflict(
                 "address_in_use",
-                f"{address} is the address of {holder.name} already.",
+                f"{address} is the address of {holder} already; choose another or none.",
                 address=address,
-                load_balancer=holder.public_id,
             )
         return address
-    free = first_free_address(pool, set(LoadBalancer.objects.values_list("address", flat=True)))
+    free = first_free_address(pool, list_addresses())
     if free is None:
         raise Conflict("no_free_address", f"Every address of the pool {pool} is in use.")
     return free

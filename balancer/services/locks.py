@@ -6,11 +6,13 @@ SQLite ignores them; there, IMMEDIATE transactions keep writers in line.
 from balancer.actors import Actor
 from balancer.choices import Entrance, LoadBalancerStatus
 from balancer.exceptions import Conflict, NotFound, Protected, Stale
-from balancer.models import Activity, LoadBalancer, ServerGroup
+from balancer.models import Activity, BackendServer, LoadBalancer, ServerGroup
 from balancer.models.base import EditedModel
 
 
-def lock_load_balancer(actor: Actor, load_balancer_pk: int) -> LoadBalancer:
+def lock_load_balancer(
+    actor: Actor, load_balancer_pk: int, *, protection_applies: bool = True
+) -> LoadBalancer:
     """Return the load balancer, locked, for a change; raise when it is gone or protected."""
     load_balancer = (
         LoadBalancer.objects.select_for_update(of=("self",))
@@ -25,7 +27,8 @@ def lock_load_balancer(actor: Actor, load_balancer_pk: int) -> LoadBalancer:
             "load_balancer_locked",
             f"{load_balancer.name} is locked; nothing about it can be changed.",
         )
-    if load_balancer.modification_protection and actor.entrance == Entrance.CONSOLE:
+    is_protected = load_balancer.modification_protection and protection_applies
+    if is_protected and actor.entrance == Entrance.CONSOLE:
         raise Protected(
             "modification_protected",
             f"{load_balancer.name} is protected against changes in the console; turn the "
@@ -54,10 +57,16 @@ def check_fresh(row: EditedModel, expected: int | None) -> None:
     if expected is None or row.edit_number == expected:
         return
     public_id = str(getattr(row, "public_id", row.pk))
-    last = Activity.objects.filter(object_id=public_id).first()
+    objects = [public_id]
+    if isinstance(row, BackendServer):
+        objects.append(row.group.public_id)  # where changes of several servers are recorded
+    last = Activity.objects.filter(object_id__in=objects).first()
+    who = last.actor_name if last else "somebody else"
     raise Stale(
         "stale",
-        "It was changed by somebody else since you opened it; look at it again.",
+        f"{row} was changed by {who} since you opened it; look at it again, then repeat your "
+        "change.",
+        id=public_id,
         current=row.edit_number,
         expected=expected,
         changed_by=last.actor_name if last else "",

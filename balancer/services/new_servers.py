@@ -1,6 +1,5 @@
 """Turns servers that somebody wants in a group into rows, or says what stands against each."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from balancer.constants import DEFAULT_WEIGHT
 from balancer.domain.names import check_description
 from balancer.domain.quotas import check_quota, limit
 from balancer.domain.refusals import RefusalCollector
+from balancer.domain.roles import check_role
 from balancer.domain.weights import check_port, check_weight
 from balancer.models import (
     BackendServer,
@@ -38,7 +38,7 @@ class NewServer:
     role: str = ServerRole.MEMBER
 
 
-EntryKey = tuple[str, int, int | None]  # machine column, its key, port
+MachineKey = tuple[str, int]  # column, key
 
 
 def build_entries(
@@ -118,6 +118,8 @@ def _build(
         row.weight = check_weight(wanted.weight, f"{place}.weight")
     with collector.gathering():
         row.description = check_description(wanted.description, f"{place}.description")
+    with collector.gathering():
+        row.role = check_role(wanted.role, GroupKind(group.kind), f"{place}.role")
     _read_port(group, wanted, row, collector, place)
     if wanted.machine_type not in ("ecs", "eni", "idc"):
         message = f"Server type must be ecs, eni or idc; given: {wanted.machine_type!s:.40}."
@@ -158,28 +160,29 @@ def _column(machine: Machine) -> str:
     return "interface_address" if isinstance(machine, InterfaceAddress) else "idc_server"
 
 
-def entry_key(row: BackendServer) -> EntryKey:
-    """Return what must be unique in a group: the machine or address, and the port."""
+def _machine_key(row: BackendServer) -> MachineKey:
     column = _column(row.machine)
-    return column, getattr(row, f"{column}_id"), row.port
+    return column, getattr(row, f"{column}_id")
 
 
 def _check_unique(group: ServerGroup, rows: Sequence[BackendServer], field: str) -> None:
-    """Neither twice in the request nor once more than in the group (E1.5, E5.3)."""
+    """No address and port twice in the request, nor once more than in the group (E1.5, E5.3)."""
     collector = RefusalCollector()
-    existing = {
-        entry_key(each)
-        for each in group.servers.select_related("ecs_instance", "interface_address", "idc_server")
-    }
-    counts = Counter(entry_key(row) for row in rows)
+    servers = group.servers.select_related("ecs_instance", "interface_address", "idc_server")
+    existing = {(each.address, each.port) for each in servers}
+    places: dict[tuple[str, int | None], list[int]] = {}
+    for at, row in enumerate(rows):
+        places.setdefault((row.address, row.port), []).append(at)
     column = "machine_id" if group.is_default else "port"
     for at, row in enumerate(rows):
+        key = (row.address, row.port)
         port = "" if row.port is None else f" with port {row.port}"
-        if entry_key(row) in existing:
+        if key in existing:
             message = f"{row.name} ({row.address}){port} is already in this group."
             collector.add(f"{field}[{at}].{column}", "already_in_group", message)
-        elif counts[entry_key(row)] > 1:
-            message = f"{row.name} ({row.address}){port} is listed more than once."
+        elif len(places[key]) > 1:
+            listed = " and ".join(str(each + 1) for each in places[key])
+            message = f"{row.name} ({row.address}){port} is in rows {listed}; keep one of them."
             collector.add(f"{field}[{at}].{column}", "duplicate_server", message)
     collector.finish()
 
@@ -189,10 +192,10 @@ def _check_attachments(
 ) -> None:
     """A server belongs to a limited number of load balancers."""
     collector, most = RefusalCollector(), limit("load_balancers_per_server")
-    for column in {entry_key(row)[0] for row in rows}:
+    for column in {_machine_key(row)[0] for row in rows}:
         users = _load_balancers_by_machine(column, rows)
         for at, row in enumerate(rows):
-            own_column, key, _ = entry_key(row)
+            own_column, key = _machine_key(row)
             others = users.get(key, set()) - {load_balancer.pk}
             if own_column == column and len(others) >= most:
                 message = f"{row.name} is used by {len(others)} load balancers; {most} are allowed."
@@ -214,9 +217,9 @@ def _load_balancers_by_machine(column: str, rows: Iterable[BackendServer]) -> di
 def _check_pair(group: ServerGroup, rows: Sequence[BackendServer], field: str) -> None:
     """Exactly two different servers, one primary and one secondary (S36, S131, C13)."""
     collector = RefusalCollector()
-    roles: dict[tuple[str, int], set[str]] = {}
+    roles: dict[MachineKey, set[str]] = {}
     for row in rows:
-        roles.setdefault(entry_key(row)[:2], set()).add(row.role)
+        roles.setdefault(_machine_key(row), set()).add(row.role)
     if group.servers.exists() or len(roles) != 2:
         message = f"A pair needs exactly two different servers; given: {len(roles)}."
         collector.add(field, "not_exactly_two", message)

@@ -34,6 +34,9 @@ def name(monkeypatch):
             lambda n: env.env_socket_address(n, "127.0.0.1:1"), "[::1]:80", ("::1", 80), id="ipv6"
         ),
         pytest.param(
+            lambda n: env.env_limits(n, ["rows", "columns"]), "rows=3", {"rows": 3}, id="limits"
+        ),
+        pytest.param(
             lambda n: env.env_path(n, Path("/d")), "x", Path.cwd() / "x", id="path-is-absolute"
         ),
     ],
@@ -54,6 +57,8 @@ def test_reads_value(monkeypatch, name, read, text, expected):
         pytest.param(lambda n: env.env_choice(n, "a", ["a", "b"]), "c", id="not-a-choice"),
         pytest.param(lambda n: env.env_network(n, "127.0.0.0/8"), "10.1.2.3/16", id="host-bits"),
         pytest.param(lambda n: env.env_networks(n), "10.0.0.0/8,x", id="one-bad-network"),
+        pytest.param(lambda n: env.env_limits(n, ["rows"]), "row=3", id="unknown-limit"),
+        pytest.param(lambda n: env.env_limits(n, ["rows"]), "rows=0", id="limit-of-nothing"),
         pytest.param(lambda n: env.env_socket_address(n, "127.0.0.1:1"), "8000", id="port-alone"),
         pytest.param(lambda n: env.env_socket_address(n, "127.0.0.1:1"), "a:0", id="port-zero"),
     ],
