@@ -102,6 +102,8 @@ def _summary(
 ) -> ListenerHealth:
     if not listener.check_enabled:
         return _listener_health(NOT_ENABLED, len(rows), listener, rows)
+    if not rows:
+        return _listener_health(ABNORMAL, 0, listener, rows)  # it answers with errors (F4.3)
     words = [health.word for _, health in rows if health.word != NOT_CHECKED]
     worst = min(words, key=_WORST_FIRST.index, default=UNAVAILABLE)
     return _listener_health(worst, words.count(NORMAL), listener, rows)

@@ -43,7 +43,7 @@ def _number(label: str, initial: int | None = None, help_text: str = "") -> form
     )
 
 
-class GroupChoiceField(forms.ModelChoiceField):
+class GroupChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """Names each group as the tabs do."""
 
     def label_from_instance(self, obj: Any) -> str:

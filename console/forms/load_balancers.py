@@ -33,7 +33,7 @@ def specification_choices() -> list[tuple[str, str]]:
     ]
 
 
-class PlaceChoiceField(forms.ModelChoiceField):
+class PlaceChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """Names zones and networks by name and ID."""
 
     def label_from_instance(self, obj: Any) -> str:

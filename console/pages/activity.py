@@ -1,6 +1,5 @@
 """The operation log: who changed what, from what to what, and through which entrance."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +41,13 @@ class ActivityRow:
     @property
     def action(self) -> str:
         """Return the action as words: ``server.weight_changed`` reads "Server weight changed"."""
-        return self.entry.action.replace(".", " ").replace("_", " ").capitalize()
+        words = self.entry.action.replace(".", " ").replace("_", " ").capitalize()
+        return words.replace("Api ", "API ").replace("Idc ", "IDC ")
+
+    @property
+    def object_name(self) -> str:
+        """Return the name; the ID stands below it, so it need not be in the name too."""
+        return self.entry.object_name.removesuffix(f" ({self.entry.object_id})")
 
     @property
     def changes(self) -> list[ChangedValue]:
@@ -105,6 +110,8 @@ def _shown(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
-        return ", ".join(map(str, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "; ".join(map(_shown, value)) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items() if each != "")
+    return str(value)

@@ -24,7 +24,7 @@ from console.forms.load_balancers import (
     RenameForm,
 )
 from console.forms.refusals import add_refusal
-from console.htmx import HtmxHttpRequest, close_dialog, render_fragment, render_page
+from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_fragment, render_page
 from console.middleware import status_of
 from console.pages.instance_frame import find_load_balancer, instance_context
 from console.pages.instance_rows import InstanceFilter, instance_rows
@@ -65,7 +65,7 @@ def list_load_balancers(request: HtmxHttpRequest, region_id: str) -> HttpRespons
         request,
         "load_balancers/list.html",
         context,
-        fragments={"instance-table": "load_balancers/_table.html"},
+        fragments={"instance-table": "load_balancers/_table_answer.html"},
     )
 
 
@@ -113,7 +113,15 @@ def show_load_balancer(
 ) -> HttpResponse:
     """Show what the instance is, what it carries and how full it is."""
     load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
-    return render_page(request, "load_balancers/detail.html", _details(request, load_balancer))
+    return render_page(
+        request,
+        "load_balancers/detail.html",
+        _details(request, load_balancer),
+        fragments={
+            "instance-header": "load_balancers/_header.html",
+            "instance-details": "load_balancers/_detail.html",
+        },
+    )
 
 
 def _details(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> dict[str, Any]:
@@ -203,8 +211,9 @@ def release_load_balancer(
         services.release_load_balancer(actor=_actor(request), load_balancer=load_balancer)
         add_toast(request, f"{load_balancer.name} released; {load_balancer.address} is free again")
         address = reverse("load-balancer-list", args=[region_id])
-        # From the list the row goes by itself; the instance's own pages are gone.
-        return close_dialog(request, address)
+        # From the list only its row goes; the instance's own pages are gone.
+        leave = close_dialog if request.GET.get("from") == "list" else go_to
+        return leave(request, address)
     usage = usage_of(request.user, load_balancer)
     return _dialog(
         request, load_balancer, "load_balancers/_release_dialog.html", form=form, usage=usage
