@@ -2,10 +2,12 @@
 
 from rest_framework.request import Request
 
-from balancer.exceptions import Stale
 from balancer.models.base import EditedModel
+from balancer.services.locks import check_fresh
 
 ANY = "*"
+NEVER = 0
+"""An edit number that no row has: they begin with 1."""
 
 
 def etag(edit_number: int) -> str:
@@ -22,11 +24,6 @@ def expected_edit_number(request: Request, subject: EditedModel) -> int | None:
     header = request.headers.get("If-Match")
     if header is None or header.strip() == ANY:
         return None
-    if etag(subject.edit_number) in (tag.strip() for tag in header.split(",")):
-        return subject.edit_number
-    raise Stale(
-        "stale",
-        f"{subject} has changed since you read it; read it again and repeat your change.",
-        current=subject.edit_number,
-        changed_at=subject.updated_at.isoformat(),
-    )
+    if etag(subject.edit_number) not in (tag.strip() for tag in header.split(",")):
+        check_fresh(subject, NEVER)
+    return subject.edit_number

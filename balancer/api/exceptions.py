@@ -29,6 +29,9 @@ MAX_MESSAGE_CHARACTERS = 400
 MAX_ERRORS = 50
 RETRY_AFTER_S = 5
 
+API_NAMES = {"public_id": "id"}
+"""Columns that have a shorter name in this API."""
+
 STATUS_OF_ERROR: tuple[tuple[type[BalancerError], HTTPStatus], ...] = (
     (Stale, HTTPStatus.PRECONDITION_FAILED),  # before Conflict, of which it is one
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -87,7 +90,9 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> Response |
 def _refusal(error: BalancerError) -> Response:
     status = next(status for kind, status in STATUS_OF_ERROR if isinstance(error, kind))
     fields = error.fields if isinstance(error, Invalid) else {}
-    errors = [FieldError(path, _shortened(texts)) for path, texts in fields.items()]
+    errors = [
+        FieldError(API_NAMES.get(path, path), _shortened(texts)) for path, texts in fields.items()
+    ]
     problem = Problem(status, error.code, error.message, tuple(errors), error.details)
     headers = {}
     if isinstance(error, Stale) and "current" in error.details:

@@ -3,6 +3,9 @@
 from django.conf import settings
 from django.db import models
 
+TOKEN_ID_PREFIX = "tok-"
+TOKEN_ID_CHARACTERS = 20
+
 
 class AccessKey(models.Model):
     """A key pair for the signed RPC API; the secret is stored encrypted, for signing needs it."""
@@ -20,6 +23,11 @@ class AccessKey(models.Model):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
+        return self.key_id
+
+    @property
+    def public_id(self) -> str:
+        """Return the id that may leave the process."""
         return self.key_id
 
 
@@ -42,6 +50,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+    @property
+    def public_id(self) -> str:
+        """Return enough of the digest to name the token, and nothing that helps to guess it."""
+        return TOKEN_ID_PREFIX + self.digest[:TOKEN_ID_CHARACTERS]
 
 
 class RequestNonce(models.Model):

@@ -7,15 +7,8 @@ from django.db.models import QuerySet
 
 from balancer.exceptions import Invalid, NotFound
 from balancer.models import AccessKey, ApiToken
+from balancer.models.credentials import TOKEN_ID_CHARACTERS, TOKEN_ID_PREFIX
 from balancer.rights import Right, check_right, has_right
-
-_TOKEN_ID_PREFIX = "tok-"
-_TOKEN_ID_CHARACTERS = 20
-
-
-def token_id(token: ApiToken) -> str:
-    """Return the public id of a token: enough of its digest to name it, useless to guess it."""
-    return _TOKEN_ID_PREFIX + token.digest[:_TOKEN_ID_CHARACTERS]
 
 
 def find_token(digest: str) -> ApiToken | None:
@@ -36,8 +29,8 @@ def list_api_tokens(*, user: Any) -> QuerySet[ApiToken]:
 
 def get_api_token(*, user: Any, right: Right, token_id: str) -> ApiToken:
     """Return one token the user may see and has the right to use so."""
-    digest = token_id.removeprefix(_TOKEN_ID_PREFIX)
-    is_whole = token_id != digest and len(digest) == _TOKEN_ID_CHARACTERS
+    digest = token_id.removeprefix(TOKEN_ID_PREFIX)
+    is_whole = token_id != digest and len(digest) == TOKEN_ID_CHARACTERS
     token = list_api_tokens(user=user).filter(digest__startswith=digest).first()
     if token is None or not is_whole:
         raise NotFound("not_found", f"There is no API token {token_id}.", id=token_id)
@@ -65,8 +58,9 @@ def get_credential_owner(*, user: Any, username: str | None) -> User:
     """Return for whom the caller may make a credential: themselves, administrators for anyone."""
     check_right(user, Right.CHANGE)
     if username is None or username == user.get_username():
-        return user
-    check_right(user, Right.ADMINISTER)
+        username = user.get_username()
+    else:
+        check_right(user, Right.ADMINISTER)
     owner = User.objects.filter(username=username, is_active=True).first()
     if owner is None:
         rule = f"There is no active user {username}."

@@ -19,7 +19,9 @@ def parse(body: bytes) -> object:
         pytest.param(b'{"weight": -1e999}', "number_not_finite", id="below-every-float"),
         pytest.param(b'{"weight": NaN}', "number_not_finite", id="not-a-number"),
         pytest.param(b'{"weight": Infinity}', "number_not_finite", id="infinity"),
-        pytest.param(b"[" * 100_000 + b"]" * 100_000, "nested_too_deep", id="deeper-than-the-stack"),
+        pytest.param(
+            b"[" * 100_000 + b"]" * 100_000, "nested_too_deep", id="deeper-than-the-stack"
+        ),
         pytest.param(
             b'{"a":' * 1000 + b"1" + b"}" * 1000, "nested_too_deep", id="deep-but-readable"
         ),

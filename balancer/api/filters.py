@@ -1,0 +1,98 @@
+"""Search, order and filter parameters of lists; a parameter that means nothing is refused."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as django_filters
+from rest_framework import filters
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from balancer.constants import MAX_PORT, MIN_PORT
+from balancer.domain.numbers import read_integer
+from balancer.exceptions import Invalid
+
+MAX_SEARCH_CHARACTERS = 200
+TIE_BREAKER = "pk"
+"""Keeps the pages of a list apart when rows are equal in what was asked for."""
+
+
+class Search(filters.SearchFilter):
+    """``search=``: words that must all be found."""
+
+    def get_search_terms(self, request: Request) -> list[str]:
+        """Return the words, unless there are absurdly many."""
+        text = request.query_params.get(self.search_param, "")
+        if len(text) > MAX_SEARCH_CHARACTERS or "\0" in text:
+            rule = f"Must have at most {MAX_SEARCH_CHARACTERS} characters of text."
+            raise ValidationError({self.search_param: [rule]})
+        return super().get_search_terms(request)
+
+
+class Ordering(filters.OrderingFilter):
+    """``ordering=name,-created_at``; a name that cannot be ordered by is refused."""
+
+    def remove_invalid_fields(
+        self, queryset: QuerySet[Any], fields: Iterable[str], view: Any, request: Request
+    ) -> list[str]:
+        """Return the fields, all of them known."""
+        known = [name for name, _ in self.get_valid_fields(queryset, view, {"request": request})]
+        fields = list(fields)
+        if any(name.removeprefix("-") not in known for name in fields):
+            raise ValidationError({self.ordering_param: [f"Choose from: {', '.join(known)}."]})
+        return fields
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        """Return the rows in an order that is the same at every call."""
+        if self.ordering_param not in request.query_params:
+            return queryset
+        ordering = self.get_ordering(request, queryset, view) or ()
+        return queryset.order_by(*ordering, TIE_BREAKER)
+
+
+class KnownParameters(filters.BaseFilterBackend):
+    """Refuses a query parameter that nothing reads: a mistyped filter must not widen a list."""
+
+    def filter_queryset(
+        self, request: Request, queryset: QuerySet[Any], view: Any
+    ) -> QuerySet[Any]:
+        """Return the rows unchanged."""
+        known = {"page", "page_size", "format"}
+        known |= {"search"} if getattr(view, "search_fields", None) else set()
+        known |= {"ordering"} if getattr(view, "ordering_fields", None) else set()
+        filterset_class = getattr(view, "filterset_class", None)
+        known |= set(filterset_class.base_filters) if filterset_class else set()
+        unknown = sorted(set(request.query_params) - known)
+        if unknown:
+            rule = f"Unknown parameter. Known here: {', '.join(sorted(known))}."
+            raise ValidationError({name[:80]: [rule] for name in unknown})
+        return queryset
+
+
+class PortFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library
+    """A port number, read as strictly as in a body."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the rows with this port."""
+        name = str(self.field_name)
+        if not value:
+            return queryset
+        try:
+            port = read_integer(
+                value, field=name, minimum=MIN_PORT, maximum=MAX_PORT, label=name.capitalize()
+            )
+        except Invalid as error:
+            raise ValidationError({**error.fields}) from error
+        return queryset.filter(**{name: port})
+
+
+class ResourceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
+    """What a list of one noun can be narrowed by."""
+
+
+def id_filter(field_name: str, help_text: str) -> django_filters.CharFilter:
+    """Return a filter on the public id behind a relation, such as ``zone__region``."""
+    return django_filters.CharFilter(field_name=f"{field_name}__public_id", help_text=help_text)

@@ -1,0 +1,61 @@
+"""Listeners as JSON, with the options of every protocol."""
+
+from typing import Any
+
+from balancer.api.serializers.base import EDITED_FIELDS, Resource
+from balancer.api.serializers.fields import Flag, Text
+from balancer.constants import (
+    CHECK_INTERVAL_RANGE_S,
+    CHECK_THRESHOLD_RANGE,
+    CHECK_TIMEOUT_RANGE_S,
+    ESTABLISHED_TIMEOUT_RANGE_S,
+    IDLE_TIMEOUT_RANGE_S,
+    MAX_NAME_CHARACTERS,
+    MAX_PORT,
+    MIN_PORT,
+    REQUEST_TIMEOUT_RANGE_S,
+)
+from balancer.models import Listener
+
+RANGES: dict[str, tuple[int, int]] = {
+    "port": (MIN_PORT, MAX_PORT),
+    "backend_port": (MIN_PORT, MAX_PORT),
+    "check_port": (MIN_PORT, MAX_PORT),
+    "redirect_port": (MIN_PORT, MAX_PORT),
+    "check_interval_s": CHECK_INTERVAL_RANGE_S,
+    "check_timeout_s": CHECK_TIMEOUT_RANGE_S,
+    "check_healthy_threshold": CHECK_THRESHOLD_RANGE,
+    "check_unhealthy_threshold": CHECK_THRESHOLD_RANGE,
+    "idle_timeout_s": IDLE_TIMEOUT_RANGE_S,
+    "request_timeout_s": REQUEST_TIMEOUT_RANGE_S,
+    "established_timeout_s": ESTABLISHED_TIMEOUT_RANGE_S,
+}
+
+IDENTITY = ["load_balancer", "protocol", "port"]
+"""What makes a listener this listener and not another."""
+
+
+class ListenerChange(Resource):
+    """What of a listener can be changed; starting and stopping are acts of their own.
+
+    Access lists are left out until the proxies apply them.
+    """
+
+    class Meta:
+        model = Listener
+        exclude = ["public_id", "access_lists"]
+        read_only_fields = ["status", *IDENTITY, *EDITED_FIELDS]
+        extra_kwargs: dict[str, dict[str, Any]] = {
+            name: {"min_value": minimum, "max_value": maximum}
+            for name, (minimum, maximum) in RANGES.items()
+        }
+
+
+class ListenerSerializer(ListenerChange):
+    """A listener; an option that the proxies do not apply yet is refused by name."""
+
+    name = Text(max_length=MAX_NAME_CHARACTERS, required=False, allow_blank=True)
+    start = Flag(write_only=True, required=False, help_text="Whether it serves at once.")
+
+    class Meta(ListenerChange.Meta):
+        read_only_fields = ["status", *EDITED_FIELDS]

@@ -1,0 +1,150 @@
+"""What is observed and recorded, as JSON: health, activity, proxies."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from balancer.models import Activity, BackendServer
+from balancer.selectors.health import ListenerHealth, ServerHealth
+from proxy.snapshot import ApplyReport, HealthStatus
+
+
+class ServerHealthSerializer(serializers.Serializer[Any]):
+    """The health of one backend server at one port, in the console's words."""
+
+    server = serializers.CharField()
+    name = serializers.CharField()
+    address = serializers.CharField()
+    port = serializers.IntegerField(allow_null=True)
+    status = serializers.ChoiceField(choices=[status.value for status in HealthStatus])
+    word = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    since = serializers.DateTimeField(allow_null=True)
+    is_stale = serializers.BooleanField()
+
+
+class GroupHealthSerializer(serializers.Serializer[Any]):
+    """The health of a server group: the worst over the running listeners that use it."""
+
+    server_group = serializers.CharField()
+    servers = ServerHealthSerializer(many=True)
+
+
+class ListenerHealthSerializer(serializers.Serializer[Any]):
+    """The health of the servers behind one listener."""
+
+    listener = serializers.CharField()
+    word = serializers.CharField()
+    healthy = serializers.IntegerField()
+    total = serializers.IntegerField()
+    servers = ServerHealthSerializer(many=True)
+
+
+class LoadBalancerHealthSerializer(serializers.Serializer[Any]):
+    """The health behind every listener of one load balancer."""
+
+    load_balancer = serializers.CharField()
+    listeners = ListenerHealthSerializer(many=True)
+
+
+def server_health_facts(
+    server: BackendServer, port: int | None, health: ServerHealth
+) -> dict[str, Any]:
+    """Return the health of one server as the serializer reads it."""
+    return {
+        "server": server.public_id,
+        "name": server.name,
+        "address": server.address,
+        "port": port,
+        "status": health.status,
+        "word": health.word,
+        "reason": health.reason,
+        "since": health.since,
+        "is_stale": health.is_stale,
+    }
+
+
+def listener_health_facts(listener_id: str, health: ListenerHealth) -> dict[str, Any]:
+    """Return the health behind one listener as the serializer reads it."""
+    return {
+        "listener": listener_id,
+        "word": health.word,
+        "healthy": health.healthy,
+        "total": health.total,
+        "servers": [server_health_facts(*row) for row in health.servers],
+    }
+
+
+class ActivitySerializer(serializers.ModelSerializer[Activity]):
+    """One change: who, what, before and after, through which entrance."""
+
+    load_balancer = serializers.CharField(source="load_balancer_public_id")
+
+    class Meta:
+        model = Activity
+        fields = [
+            "at",
+            "actor_name",
+            "entrance",
+            "action",
+            "load_balancer",
+            "object_type",
+            "object_id",
+            "object_name",
+            "before",
+            "after",
+            "request_id",
+        ]
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    """A configuration that a node did not take, and why."""
+
+    load_balancer = serializers.CharField()
+    version = serializers.IntegerField()
+    error = serializers.CharField()
+
+
+class NodeFaultSerializer(serializers.Serializer[Any]):
+    """A listener that a node cannot serve, and why."""
+
+    load_balancer = serializers.CharField()
+    listener = serializers.CharField()
+    error = serializers.CharField()
+    detail = serializers.CharField(allow_blank=True)
+
+
+class ProxySerializer(serializers.Serializer[Any]):
+    """One proxy node: when it last spoke and which versions it has in force."""
+
+    node = serializers.CharField()
+    reported_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField()
+    workers = serializers.IntegerField()
+    applied = serializers.DictField(child=serializers.IntegerField())
+    refused = RefusalSerializer(many=True)
+    faults = NodeFaultSerializer(many=True)
+
+
+class ProxiesSerializer(serializers.Serializer[Any]):
+    """Every live proxy node; nothing is known while the feed is away."""
+
+    is_known = serializers.BooleanField()
+    results = ProxySerializer(many=True)
+
+
+def proxy_facts(report: ApplyReport) -> dict[str, Any]:
+    """Return a report of a proxy as the serializer reads it."""
+    return {
+        "node": report.node,
+        "reported_at": datetime.fromtimestamp(report.at, tz=UTC),
+        "started_at": datetime.fromtimestamp(report.started_at, tz=UTC),
+        "workers": report.workers,
+        "applied": {key: applied.version for key, applied in report.applied.items()},
+        "refused": [
+            {"load_balancer": key, "version": refusal.version, "error": refusal.error}
+            for key, refusal in report.refused.items()
+        ],
+        "faults": report.faults,
+    }

@@ -1,0 +1,125 @@
+"""Backend servers one by one: add to a group, change weight or description, take out."""
+
+from collections.abc import Mapping, Sized
+from typing import Any
+
+import django_filters
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from balancer.api.filters import PortFilter, ResourceFilter, id_filter
+from balancer.api.serializers.server_groups import (
+    BackendServerChange,
+    BackendServerSerializer,
+    NewBackendServer,
+)
+from balancer.api.views.base import ResourceViewSet, gone
+from balancer.choices import GROUP_KIND_CHOICES
+from balancer.domain.quotas import limit
+from balancer.exceptions import Invalid
+from balancer.models import BackendServer
+from balancer.rights import Right
+from balancer.selectors.backend_servers import get_backend_server, list_backend_servers
+from balancer.selectors.server_groups import get_server_group
+from balancer.services.backend_servers import (
+    NewServer,
+    add_servers,
+    describe_server,
+    remove_servers,
+    set_server_weight,
+)
+
+
+def new_server(values: Mapping[str, Any]) -> NewServer:
+    """Return the value that the service takes for one row of input."""
+    return NewServer(**values)
+
+
+def check_servers_per_call(rows: Sized) -> None:
+    """Refuse more rows than one call may carry."""
+    most = limit("servers_per_call")
+    if len(rows) > most:
+        rule = f"One call takes at most {most} servers; given: {len(rows)}."
+        raise Invalid("too_many_servers", rule, fields={"servers": [rule]}, limit=most)
+
+
+class BackendServerFilter(ResourceFilter):
+    """What a list of backend servers can be narrowed by."""
+
+    group = id_filter("group", "Server group ID.")
+    kind = django_filters.ChoiceFilter(field_name="group__kind", choices=GROUP_KIND_CHOICES)
+    load_balancer = id_filter("group__load_balancer", "Load balancer ID.")
+    region = id_filter("group__load_balancer__region", "Region ID.")
+    ecs_instance = id_filter("ecs_instance", "ECS instance ID.")
+    network_interface = id_filter("interface_address__interface", "Network interface ID.")
+    idc_server = id_filter("idc_server", "IDC server ID.")
+    port = PortFilter(field_name="port")
+
+
+class BackendServerViewSet(ResourceViewSet):
+    """The servers of all groups."""
+
+    serializer_class = BackendServerSerializer
+    change_serializer_class = BackendServerChange
+    filterset_class = BackendServerFilter
+    queryset = BackendServer.objects.none()
+    search_fields = [
+        "public_id",
+        "description",
+        "ecs_instance__name",
+        "ecs_instance__public_id",
+        "ecs_instance__private_address",
+        "interface_address__address",
+        "interface_address__interface__public_id",
+        "idc_server__name",
+        "idc_server__public_id",
+        "idc_server__address",
+    ]
+    ordering_fields = ["weight", "port", "created_at", "updated_at"]
+
+    def get_queryset(self) -> QuerySet[BackendServer]:
+        """Return what the caller may see."""
+        return list_backend_servers(user=self.request.user)
+
+    def find(self, right: Right) -> BackendServer:
+        """Return the server that the address names."""
+        return get_backend_server(user=self.request.user, right=right, server_id=self.kwargs["id"])
+
+    @extend_schema(request=NewBackendServer, responses={201: BackendServerSerializer})
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Add one server to a group."""
+        values = self.read(NewBackendServer)
+        group = get_server_group(
+            user=request.user, right=Right.CHANGE, group_id=values.pop("group")
+        )
+        (server,) = add_servers(actor=self.actor, group=group, servers=[new_server(values)])
+        return self.created(server)
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Change the weight or the description."""
+        server = self.find(Right.CHANGE)
+        changes = self.changes()
+        expected = self.expected(server)
+        with transaction.atomic():
+            if "weight" in changes:
+                server = set_server_weight(
+                    actor=self.actor, server=server, weight=changes["weight"], expected=expected
+                )
+            if "description" in changes:
+                server = describe_server(
+                    actor=self.actor,
+                    server=server,
+                    description=changes["description"],
+                    expected=None if "weight" in changes else expected,
+                )
+        return self.answer(server)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Take the server out of its group."""
+        server = self.find(Right.CHANGE)
+        self.expected(server)
+        remove_servers(actor=self.actor, group=server.group, server_ids=[server.public_id])
+        return gone()

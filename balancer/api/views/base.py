@@ -1,0 +1,138 @@
+"""What every REST view shares: who may call, how input is read, how rows are answered."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from django.http import QueryDict
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import status
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from balancer.actors import Actor
+from balancer.api.etags import etag, expected_edit_number
+from balancer.api.filters import KnownParameters, Ordering, Search
+from balancer.api.negotiation import JsonOnly
+from balancer.api.permissions import RoleRights
+from balancer.api.schema import ApiSchema
+from balancer.choices import Entrance
+from balancer.models.base import EditedModel
+from balancer.rights import Right
+
+LIST_FILTERS = [DjangoFilterBackend, Search, Ordering, KnownParameters]
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
+
+
+class ApiView(APIView):
+    """A view of the API: JSON in and out, a role's rights, no answer to OPTIONS but 405."""
+
+    permission_classes = [RoleRights]
+    content_negotiation_class = JsonOnly
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+    schema = ApiSchema()
+    write_right: ClassVar[Right] = Right.CHANGE
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check who calls first, then that the body is of a type somebody can read."""
+        super().initial(request, *args, **kwargs)
+        has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
+        if request.method not in BODY_METHODS or not has_body:
+            return
+        assert request.negotiator is not None, "super() has set it"
+        if request.negotiator.select_parser(request, request.parsers or ()) is None:
+            raise UnsupportedMediaType(request.content_type or "none")
+
+    @property
+    def actor(self) -> Actor:
+        """Return who makes the change."""
+        assert self.request.user.is_authenticated, "the permission asked already"
+        return Actor.person(self.request.user, Entrance.REST)
+
+    def read(self, serializer_class: type[BaseSerializer[Any]], **options: Any) -> dict[str, Any]:
+        """Return the values of the body, or raise the errors of all its fields."""
+        # A request without a body reads as an empty form; every act takes an empty object.
+        given = self.request.data
+        body = {} if isinstance(given, QueryDict) else given
+        serializer = serializer_class(data=body, **options)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def show(
+        self,
+        serializer_class: type[BaseSerializer[Any]],
+        subject: Any,
+        *,
+        status_code: int = status.HTTP_200_OK,
+        **options: Any,
+    ) -> Response:
+        """Return the answer that shows something, with its ETag when it is an edited row."""
+        headers = {}
+        if isinstance(subject, EditedModel):
+            headers["ETag"] = etag(subject.edit_number)
+        body = serializer_class(subject, context={"request": self.request}, **options).data
+        return Response(body, status=status_code, headers=headers)
+
+
+class ResourceViewSet(ApiView, GenericViewSet[Any]):
+    """Lists and shows rows of one kind; subclasses say how to find them and what can be done."""
+
+    lookup_field = "public_id"
+    lookup_url_kwarg = "id"
+    lookup_value_regex = ID_PATTERN
+    change_serializer_class: ClassVar[type[BaseSerializer[Any]] | None] = None
+    filter_backends = LIST_FILTERS
+
+    def find(self, right: Right) -> Any:
+        """Return the row that the address names, through a selector."""
+        raise NotImplementedError
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        """Return the shape of the input of this act."""
+        if self.action == "partial_update" and self.change_serializer_class is not None:
+            return self.change_serializer_class
+        return super().get_serializer_class()
+
+    def list(self, request: Request, **kwargs: Any) -> Response:
+        """List what the caller may see, page by page."""
+        return self.page_of(self.filter_queryset(self.get_queryset()), self.serializer_class)
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:
+        """Show one, with its ETag."""
+        return self.answer(self.find(Right.VIEW))
+
+    def page_of(
+        self, rows: QuerySet[Any], serializer_class: type[BaseSerializer[Any]] | None
+    ) -> Response:
+        """Return one page of rows."""
+        assert serializer_class is not None, "every view names its serializer"
+        page = self.paginate_queryset(rows)
+        serializer = serializer_class(page, many=True, context={"request": self.request})
+        return self.get_paginated_response(serializer.data)
+
+    def answer(self, subject: Model, status_code: int = status.HTTP_200_OK) -> Response:
+        """Return the answer that shows a row of this kind."""
+        assert self.serializer_class is not None, "every view names its serializer"
+        return self.show(self.serializer_class, subject, status_code=status_code)
+
+    def created(self, subject: Model) -> Response:
+        """Return the answer to a creation."""
+        return self.answer(subject, status.HTTP_201_CREATED)
+
+    def changes(self) -> dict[str, Any]:
+        """Return what a PATCH names."""
+        assert self.change_serializer_class is not None, "a view that changes says what"
+        return self.read(self.change_serializer_class, partial=True)
+
+    def expected(self, subject: EditedModel) -> int | None:
+        """Return the edit number that If-Match asks for."""
+        return expected_edit_number(self.request, subject)
+
+
+def gone() -> Response:
+    """Return the answer to a deletion."""
+    return Response(status=status.HTTP_204_NO_CONTENT)

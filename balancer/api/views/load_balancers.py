@@ -1,0 +1,161 @@
+"""Load balancers: create, rename, start, stop, protect, release; how far a change has come."""
+
+from typing import Any
+
+import django_filters
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.serializers.load_balancers import (
+    LoadBalancerChange,
+    LoadBalancerSerializer,
+    ProtectionInput,
+    PublishStatusSerializer,
+)
+from balancer.api.serializers.observation import (
+    LoadBalancerHealthSerializer,
+    listener_health_facts,
+)
+from balancer.api.views.base import ResourceViewSet, gone
+from balancer.choices import AddressType, LoadBalancerStatus
+from balancer.models import LoadBalancer
+from balancer.rights import Right
+from balancer.selectors.health import get_listeners_health
+from balancer.selectors.listeners import list_listeners
+from balancer.selectors.load_balancers import get_load_balancer, list_load_balancers
+from balancer.selectors.publishing import get_apply_status
+from balancer.services.load_balancers import (
+    create_load_balancer,
+    release_load_balancer,
+    rename_load_balancer,
+    set_deletion_protection,
+    set_modification_protection,
+    start_load_balancer,
+    stop_load_balancer,
+)
+
+
+class LoadBalancerFilter(ResourceFilter):
+    """What a list of load balancers can be narrowed by."""
+
+    region = id_filter("region", "Region ID.")
+    zone = id_filter("primary_zone", "Primary zone ID.")
+    vpc = id_filter("vpc", "VPC ID.")
+    name = django_filters.CharFilter(help_text="The whole name.")
+    address = django_filters.CharFilter(help_text="The whole address.")
+    address_type = django_filters.ChoiceFilter(choices=AddressType.choices)
+    status = django_filters.ChoiceFilter(choices=LoadBalancerStatus.choices)
+
+
+class LoadBalancerViewSet(ResourceViewSet):
+    """Load balancer instances."""
+
+    serializer_class = LoadBalancerSerializer
+    change_serializer_class = LoadBalancerChange
+    filterset_class = LoadBalancerFilter
+    queryset = LoadBalancer.objects.none()
+    search_fields = ["name", "public_id", "address"]
+    ordering_fields = ["name", "address", "status", "created_at", "updated_at"]
+
+    def get_queryset(self) -> QuerySet[LoadBalancer]:
+        """Return what the caller may see."""
+        return list_load_balancers(user=self.request.user)
+
+    def find(self, right: Right) -> LoadBalancer:
+        """Return the load balancer that the address names."""
+        return get_load_balancer(
+            user=self.request.user, right=right, load_balancer_id=self.kwargs["id"]
+        )
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Create a load balancer with its default server group."""
+        values = self.read(LoadBalancerSerializer)
+        return self.created(create_load_balancer(actor=self.actor, **values))
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Rename a load balancer."""
+        load_balancer = self.find(Right.CHANGE)
+        changes = self.changes()
+        expected = self.expected(load_balancer)
+        if "name" in changes:
+            load_balancer = rename_load_balancer(
+                actor=self.actor, load_balancer=load_balancer, expected=expected, **changes
+            )
+        return self.answer(load_balancer)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Release a load balancer with its listeners and groups."""
+        load_balancer = self.find(Right.CHANGE)
+        self.expected(load_balancer)
+        release_load_balancer(actor=self.actor, load_balancer=load_balancer)
+        return gone()
+
+    @extend_schema(request=None, responses=LoadBalancerSerializer)
+    @action(methods=["post"], detail=True)
+    def start(self, request: Request, **kwargs: Any) -> Response:
+        """Let the running listeners serve."""
+        load_balancer = self.find(Right.CHANGE)
+        self.expected(load_balancer)
+        return self.answer(start_load_balancer(actor=self.actor, load_balancer=load_balancer))
+
+    @extend_schema(request=None, responses=LoadBalancerSerializer)
+    @action(methods=["post"], detail=True)
+    def stop(self, request: Request, **kwargs: Any) -> Response:
+        """Stop serving; the configuration stays."""
+        load_balancer = self.find(Right.CHANGE)
+        self.expected(load_balancer)
+        return self.answer(stop_load_balancer(actor=self.actor, load_balancer=load_balancer))
+
+    @extend_schema(request=ProtectionInput, responses=LoadBalancerSerializer)
+    @action(methods=["post"], detail=True)
+    def protection(self, request: Request, **kwargs: Any) -> Response:
+        """Switch deletion and modification protection."""
+        load_balancer = self.find(Right.CHANGE)
+        values = self.read(ProtectionInput)
+        self.expected(load_balancer)
+        with transaction.atomic():
+            load_balancer = self._protect(load_balancer, values)
+        return self.answer(load_balancer)
+
+    def _protect(self, load_balancer: LoadBalancer, values: dict[str, Any]) -> LoadBalancer:
+        if "deletion_protection" in values:
+            load_balancer = set_deletion_protection(
+                actor=self.actor,
+                load_balancer=load_balancer,
+                enabled=values["deletion_protection"],
+            )
+        if values.keys() & {"modification_protection", "reason"}:
+            load_balancer = set_modification_protection(
+                actor=self.actor,
+                load_balancer=load_balancer,
+                enabled=values.get(
+                    "modification_protection", load_balancer.modification_protection
+                ),
+                reason=values.get("reason", load_balancer.modification_protection_reason),
+            )
+        return load_balancer
+
+    @extend_schema(responses=PublishStatusSerializer)
+    @action(methods=["get"], detail=True, url_path="publish-status")
+    def publish_status(self, request: Request, **kwargs: Any) -> Response:
+        """Show which version is wanted, published and applied by each proxy node."""
+        status = get_apply_status(self.find(Right.VIEW))
+        return self.show(PublishStatusSerializer, status)
+
+    @extend_schema(responses=LoadBalancerHealthSerializer)
+    @action(methods=["get"], detail=True)
+    def health(self, request: Request, **kwargs: Any) -> Response:
+        """Show the health of the servers behind each listener."""
+        load_balancer = self.find(Right.VIEW)
+        listeners = list_listeners(user=request.user, load_balancer=load_balancer)
+        health = get_listeners_health(listeners).items()
+        facts = {
+            "load_balancer": load_balancer.public_id,
+            "listeners": [listener_health_facts(*row) for row in health],
+        }
+        return self.show(LoadBalancerHealthSerializer, facts)

@@ -1,0 +1,166 @@
+"""Server groups and, below each, its members: add several, set weights, take out."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.serializers.observation import GroupHealthSerializer, server_health_facts
+from balancer.api.serializers.server_groups import (
+    BackendServerSerializer,
+    ServerGroupChange,
+    ServerGroupSerializer,
+    ServerIdsInput,
+    ServersInput,
+    WeightsInput,
+)
+from balancer.api.views.backend_servers import check_servers_per_call, new_server
+from balancer.api.views.base import ResourceViewSet, gone
+from balancer.choices import GROUP_KIND_CHOICES
+from balancer.exceptions import Invalid
+from balancer.models import ServerGroup
+from balancer.rights import Right
+from balancer.selectors.backend_servers import list_backend_servers
+from balancer.selectors.health import get_group_health
+from balancer.selectors.server_groups import get_server_group, list_server_groups
+from balancer.services.backend_servers import add_servers, remove_servers, set_server_weights
+from balancer.services.server_groups import (
+    create_server_group,
+    delete_server_group,
+    rename_server_group,
+)
+
+
+class ServerGroupFilter(ResourceFilter):
+    """What a list of server groups can be narrowed by."""
+
+    load_balancer = id_filter("load_balancer", "Load balancer ID.")
+    region = id_filter("load_balancer__region", "Region ID.")
+    kind = django_filters.ChoiceFilter(choices=GROUP_KIND_CHOICES)
+    name = django_filters.CharFilter(help_text="The whole name.")
+
+
+class ServerGroupViewSet(ResourceViewSet):
+    """Server groups of the three kinds."""
+
+    serializer_class = ServerGroupSerializer
+    change_serializer_class = ServerGroupChange
+    filterset_class = ServerGroupFilter
+    queryset = ServerGroup.objects.none()
+    search_fields = ["name", "public_id"]
+    ordering_fields = ["name", "kind", "created_at", "updated_at"]
+
+    def get_queryset(self) -> QuerySet[ServerGroup]:
+        """Return what the caller may see."""
+        return list_server_groups(user=self.request.user)
+
+    def find(self, right: Right) -> ServerGroup:
+        """Return the group that the address names."""
+        return get_server_group(user=self.request.user, right=right, group_id=self.kwargs["id"])
+
+    def create(self, request: Request, **kwargs: Any) -> Response:
+        """Create a group, with its first servers if they are named."""
+        values = self.read(ServerGroupSerializer)
+        rows = values.pop("servers", [])
+        check_servers_per_call(rows)
+        servers = [new_server(row) for row in rows]
+        return self.created(create_server_group(actor=self.actor, servers=servers, **values))
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Rename a group."""
+        group = self.find(Right.CHANGE)
+        changes = self.changes()
+        expected = self.expected(group)
+        if changes:
+            group = rename_server_group(actor=self.actor, group=group, expected=expected, **changes)
+        return self.answer(group)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Delete a group that nothing uses."""
+        group = self.find(Right.CHANGE)
+        self.expected(group)
+        delete_server_group(actor=self.actor, group=group)
+        return gone()
+
+    @extend_schema(responses=BackendServerSerializer(many=True), filters=False)
+    @action(methods=["get"], detail=True, search_fields=None, ordering_fields=None)
+    def servers(self, request: Request, **kwargs: Any) -> Response:
+        """List the servers of the group."""
+        rows = list_backend_servers(user=request.user, group=self.find(Right.VIEW))
+        return self.page_of(rows, BackendServerSerializer)
+
+    @extend_schema(request=ServersInput, responses={201: BackendServerSerializer(many=True)})
+    @servers.mapping.post
+    def add_servers(self, request: Request, **kwargs: Any) -> Response:
+        """Add servers: all of them or none."""
+        group = self.find(Right.CHANGE)
+        rows = self.read(ServersInput)["servers"]
+        check_servers_per_call(rows)
+        self.expected(group)
+        added = add_servers(
+            actor=self.actor, group=group, servers=[new_server(row) for row in rows]
+        )
+        return self.show(
+            BackendServerSerializer, added, status_code=status.HTTP_201_CREATED, many=True
+        )
+
+    @extend_schema(request=WeightsInput, responses=BackendServerSerializer(many=True))
+    @servers.mapping.patch
+    def set_weights(self, request: Request, **kwargs: Any) -> Response:
+        """Give several servers new weights: all of them or none."""
+        group = self.find(Right.CHANGE)
+        rows = self.read(WeightsInput)["servers"]
+        check_servers_per_call(rows)
+        self.expected(group)
+        with _paths_of(rows):
+            changed = set_server_weights(
+                actor=self.actor,
+                group=group,
+                weights={row["id"]: row["weight"] for row in rows},
+                expected={row["id"]: row["edit_number"] for row in rows if "edit_number" in row},
+            )
+        return self.show(BackendServerSerializer, changed, many=True)
+
+    @extend_schema(request=ServerIdsInput, responses={204: None})
+    @action(methods=["post"], detail=True, url_path="servers/remove")
+    def remove_servers(self, request: Request, **kwargs: Any) -> Response:
+        """Take servers out of the group; those that are not in it are passed over."""
+        group = self.find(Right.CHANGE)
+        server_ids = self.read(ServerIdsInput)["servers"]
+        check_servers_per_call(server_ids)
+        self.expected(group)
+        remove_servers(actor=self.actor, group=group, server_ids=server_ids)
+        return gone()
+
+    @extend_schema(responses=GroupHealthSerializer)
+    @action(methods=["get"], detail=True)
+    def health(self, request: Request, **kwargs: Any) -> Response:
+        """Show the health of the group's servers: the worst over the listeners that use it."""
+        group = self.find(Right.VIEW)
+        health = get_group_health(group)
+        servers = list_backend_servers(user=request.user, group=group)
+        rows = [
+            server_health_facts(server, server.port, health[server.public_id])
+            for server in servers
+            if server.public_id in health
+        ]
+        return self.show(GroupHealthSerializer, {"server_group": group.public_id, "servers": rows})
+
+
+@contextmanager
+def _paths_of(rows: Sequence[dict[str, Any]]) -> Iterator[None]:
+    """Say ``servers[2].id`` where the service, which has a mapping, says ``weights.bs-...``."""
+    try:
+        yield
+    except Invalid as error:
+        paths = {f"weights.{row['id']}": f"servers[{at}].id" for at, row in enumerate(rows)}
+        error.fields = {paths.get(path, path): texts for path, texts in error.fields.items()}
+        raise

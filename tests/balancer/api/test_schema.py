@@ -1,0 +1,54 @@
+"""The OpenAPI document describes what is there, and its page runs under the strict policy."""
+
+import json
+
+import pytest
+from drf_spectacular.validation import validate_schema
+
+from balancer.api.urls import version_1
+
+
+@pytest.fixture
+def document(client, db):
+    answer = client.get("/api/schema/")
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("application/")
+    return json.loads(answer.content)
+
+
+def test_it_is_valid_openapi_3_1(document):
+    assert document["openapi"].startswith("3.1")
+    validate_schema(document)
+
+
+def test_making_it_warns_of_nothing(db, capsys):
+    from django.core.management import call_command
+
+    call_command("spectacular", "--fail-on-warn", "--validate", "--file", "/dev/null")
+
+
+def test_every_noun_is_in_it(document):
+    paths = document["paths"]
+    nouns = {path.split("/")[3] for path in paths}
+    assert nouns >= {"load-balancers", "listeners", "server-groups", "backend-servers", "proxies"}
+    assert len(version_1) > 0
+
+
+def test_operations_name_their_refusals(document):
+    operation = document["paths"]["/api/v1/load-balancers/{id}/"]["patch"]
+    assert {"200", "400", "401", "403", "404", "409", "412"} <= set(operation["responses"])
+    assert any(each.get("name") == "If-Match" for each in operation["parameters"])
+
+
+def test_yaml_is_there_for_those_who_ask(client, db):
+    answer = client.get("/api/schema/", HTTP_ACCEPT="application/yaml")
+    assert answer.content.startswith(b"openapi: 3.1")
+
+
+def test_the_page_has_no_script_and_no_style_of_its_own(client, db):
+    answer = client.get("/api/docs/")
+    page = answer.content.decode()
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert "style=" not in page
+    assert "<style" not in page
+    assert page.count("<script src=") == page.count("<script") == 2

@@ -1,0 +1,177 @@
+"""Server groups and their members over REST: several at once, all of them or none."""
+
+import pytest
+
+from balancer.models import Activity, BackendServer, EcsInstance, PublishHead, ServerGroup
+from tests.balancer.api.problems import fields_of, problem_of
+
+GROUPS = "/api/v1/server-groups/"
+SERVERS = "/api/v1/backend-servers/"
+
+
+def members(group: ServerGroup, *steps: str) -> str:
+    return GROUPS + "/".join([group.public_id, "servers", *steps, ""])
+
+
+def row(machine: EcsInstance, **values: object) -> dict[str, object]:
+    return {"machine_type": "ecs", "machine_id": machine.public_id, **values}
+
+
+@pytest.fixture
+def machines(estate):
+    return [
+        EcsInstance.objects.create(
+            name=f"spare-{number}",
+            zone=estate.zone,
+            vswitch=estate.vswitch,
+            private_address=f"10.0.1.{number}",
+        )
+        for number in range(1, 23)
+    ]
+
+
+def test_servers_are_added_in_one_act(operator, estate, machines):
+    rows = [row(machines[0], weight=10), row(machines[1])]
+    answer = operator.post(members(estate.group), {"servers": rows})
+    assert answer.status_code == 201, answer.content
+    assert [server["weight"] for server in answer.json()] == [10, 100]
+    assert Activity.objects.count() == 1 + 1  # the token, and one entry for both servers
+    assert PublishHead.objects.get().wanted > 0
+
+
+def test_one_wrong_row_keeps_all_out_and_is_named(operator, estate, machines):
+    rows = [row(machines[0]), row(machines[1], weight=101), row(machines[2], weight="abc")]
+    answer = operator.post(members(estate.group), {"servers": rows})
+    assert fields_of(answer).keys() == {"servers[1].weight", "servers[2].weight"}
+    assert BackendServer.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "weight", [-1, 101, "abc", "", None, 5.0, True, "１００", "+5", "0_5", [], {}, 10**400]
+)
+def test_wrong_weights_are_field_errors_and_nothing_is_stored(operator, estate, weight):
+    server = estate.servers[0]
+    answer = operator.patch(f"{SERVERS}{server.public_id}/", {"weight": weight})
+    assert fields_of(answer).keys() == {"weight"}  # S68
+    server.refresh_from_db()
+    assert server.weight == 50
+    assert server.edit_number == 1
+
+
+def test_a_call_takes_twenty_servers(operator, estate, machines):
+    rows = [row(machine) for machine in machines[:21]]
+    answer = operator.post(members(estate.group), {"servers": rows})
+    assert fields_of(answer).keys() == {"servers"}
+    assert BackendServer.objects.count() == 3
+    answer = operator.post(members(estate.group), {"servers": rows[:20]})
+    assert answer.status_code == 201, answer.content
+
+
+def test_unknown_stopped_and_doubled_machines_are_refused(operator, estate, machines):
+    machines[0].power_state = "stopped"
+    machines[0].save()
+    already = estate.servers[0].ecs_instance
+    for wrong in (
+        row(machines[0]),
+        row(already),
+        {"machine_type": "ecs", "machine_id": "i-unknown"},
+        {"machine_type": "idc", "machine_id": already.public_id},
+    ):
+        answer = operator.post(members(estate.group), {"servers": [wrong]})
+        assert answer.status_code in (400, 409), answer.content
+        problem_of(answer, answer.status_code)
+    assert BackendServer.objects.count() == 3
+
+
+def test_weights_of_several_are_set_in_one_act(operator, estate):
+    first, second, _ = estate.servers
+    rows = [{"id": first.public_id, "weight": 1}, {"id": second.public_id, "weight": "2"}]
+    answer = operator.patch(members(estate.group), {"servers": rows})
+    assert answer.status_code == 200, answer.content
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.weight, second.weight) == (1, 2)
+
+
+def test_a_stale_row_among_the_weights_keeps_all(operator, estate):
+    first, second, _ = estate.servers
+    rows = [
+        {"id": first.public_id, "weight": 1},
+        {"id": second.public_id, "weight": 2, "edit_number": 99},
+    ]
+    problem_of(operator.patch(members(estate.group), {"servers": rows}), 412)
+    first.refresh_from_db()
+    assert first.weight == 50
+
+
+def test_servers_are_taken_out_and_unknown_ones_passed_over(operator, estate):
+    ids = [estate.servers[0].public_id, "bs-unknown"]
+    answer = operator.post(members(estate.group, "remove"), {"servers": ids})
+    assert answer.status_code == 204
+    assert BackendServer.objects.count() == 2
+
+
+def test_one_server_is_added_changed_and_taken_out(operator, estate, machines):
+    values = row(machines[0], group=estate.group.public_id)
+    made = operator.post(SERVERS, values)
+    assert made.status_code == 201, made.content
+    path = f"{SERVERS}{made.json()['id']}/"
+    changed = operator.patch(path, {"weight": 7, "description": "spare"}).json()
+    assert (changed["weight"], changed["description"]) == (7, "spare")
+    assert operator.delete(path).status_code == 204
+    problem_of(operator.get(path), 404)
+
+
+def test_a_stale_weight_is_412(operator, estate):
+    path = f"{SERVERS}{estate.servers[0].public_id}/"
+    tag = operator.get(path)["ETag"]
+    operator.patch(path, {"weight": 10})
+    problem_of(operator.patch(path, {"weight": 20}, HTTP_IF_MATCH=tag), 412)
+
+
+def test_a_vserver_group_comes_with_its_servers(operator, estate, machines):
+    values = {
+        "load_balancer": estate.load_balancer.public_id,
+        "kind": "vserver",
+        "name": "blue",
+        "servers": [row(machines[0], port=8080)],
+    }
+    answer = operator.post(GROUPS, values)
+    assert answer.status_code == 201, answer.content
+    servers = operator.get(f"{GROUPS}{answer.json()['id']}/servers/").json()
+    assert [server["port"] for server in servers["results"]] == [8080]
+
+
+def test_a_group_in_use_is_409(operator, estate, machines):
+    values = {"load_balancer": estate.load_balancer.public_id, "kind": "vserver", "name": "blue"}
+    values["servers"] = [row(machines[0], port=8080)]
+    group = operator.post(GROUPS, values).json()["id"]
+    listener = f"/api/v1/listeners/{estate.listener.public_id}/"
+    answer = operator.patch(listener, {"server_group": group})
+    assert answer.status_code == 200, answer.content
+    problem_of(operator.delete(f"{GROUPS}{group}/"), 409)
+    operator.patch(listener, {"server_group": None})
+    assert operator.delete(f"{GROUPS}{group}/").status_code == 204
+
+
+def test_the_flat_list_is_filtered(operator, estate):
+    assert operator.get(SERVERS, {"group": estate.group.public_id}).json()["count"] == 3
+    assert operator.get(SERVERS, {"group": "rsp-other"}).json()["count"] == 0
+    assert operator.get(SERVERS, {"search": "10.0.0.2"}).json()["count"] == 1
+
+
+def test_a_list_costs_the_same_number_of_queries_however_long(
+    operator, estate, django_assert_max_num_queries
+):
+    operator.get(SERVERS)
+    for number in range(10, 40):
+        estate.add_server(f"10.0.0.{number}")
+    with django_assert_max_num_queries(6):
+        operator.get(SERVERS)
+
+
+def test_the_health_of_a_group_names_each_server(operator, estate):
+    health = operator.get(f"{GROUPS}{estate.group.public_id}/health/").json()
+    assert {server["server"] for server in health["servers"]} == {
+        server.public_id for server in estate.servers
+    }
