@@ -21,7 +21,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Connection:
     """One socket. Subclasses say what its events mean in ``on_event``."""
 
-    __slots__ = ("_is_watched", "_mask", "fd", "is_open", "reactor", "sock", "unsent")
+    __slots__ = ("_is_watched", "_mask", "fd", "is_open", "is_reading", "reactor", "sock", "unsent")
 
     def __init__(self, reactor: "Reactor", sock: socket.socket, mask: int) -> None:
         self.reactor = reactor
@@ -31,6 +31,7 @@ class Connection:
         self.is_open = True
         self._is_watched = True
         self._mask = mask
+        self.is_reading = bool(mask & READ)
         reactor.register(self.fd, mask, self.on_event)
 
     def on_event(self, mask: int) -> None:
@@ -71,11 +72,6 @@ class Connection:
         """Forget the tail: the peer takes nothing any more."""
         self.unsent.clear()
         self._set_mask(self._mask & ~WRITE)
-
-    @property
-    def is_reading(self) -> bool:
-        """Return whether the connection asks for the peer's bytes."""
-        return bool(self._mask & READ)
 
     def pause_reading(self) -> None:
         """Leave the peer's bytes in the kernel until ``resume_reading``."""
@@ -118,6 +114,7 @@ class Connection:
         if mask == self._mask or not self.is_open:
             return
         self._mask = mask
+        self.is_reading = bool(mask & READ)
         if self._is_watched:
             self.reactor.modify(self.fd, mask)
         else:

@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
 class Deadline:
     """One act to come. It happens at most once; cancel it as often as you like."""
 
-    __slots__ = ("_wheel", "callback", "due_at", "slot")
+    __slots__ = ("_wheel", "callback", "due_at", "looked_at", "slot")
 
     def __init__(self, wheel: "DeadlineWheel", due_at: float, callback: Callable[[], None]) -> None:
         self._wheel = wheel
         self.callback: Callable[[], None] | None = callback
         self.due_at = due_at
+        self.looked_at = due_at
         self.slot: set[Deadline] | None = None
 
     def touch(self, delay_s: float) -> None:
         """Put the deadline off (or forward) to ``delay_s`` from now."""
         wheel = self._wheel
-        due_at = wheel.now + delay_s + wheel.granularity_s
-        sooner = due_at < self.due_at
-        self.due_at = due_at
-        if sooner and self.callback is not None:
+        self.due_at = due_at = wheel.now + delay_s + wheel.granularity_s
+        # A slot that comes round early enough will do: only a sooner one needs a move.
+        if due_at < self.looked_at - wheel.granularity_s and self.callback is not None:
             wheel.place(self)
 
     def cancel(self) -> None:
@@ -73,6 +73,7 @@ class DeadlineWheel:
             deadline.slot.discard(deadline)
         tick = int(deadline.due_at / self.granularity_s) + 1
         tick = min(max(tick, self._tick + 1), self._tick + SLOTS - 1)
+        deadline.looked_at = tick * self.granularity_s
         slot = self._slots[tick % SLOTS]
         slot.add(deadline)
         deadline.slot = slot

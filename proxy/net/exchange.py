@@ -14,11 +14,12 @@ A response may begin, and even end, while the request's body is still being sent
 
 import errno
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.forwarding import upgrade_lines
-from proxy.core.http.bodies import Body, UntilCloseBody, body_of
+from proxy.core.http.bodies import COMPLETE, Body, UntilCloseBody, body_of
 from proxy.core.http.events import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from proxy.core.http.framing import response_framing_line, response_length
 from proxy.core.http.writer import (
@@ -382,10 +383,15 @@ class Exchange:
         request, client = self._head, self._client
         length = response_length(head.status, head.fields, request.method)
         is_decoded = length == CHUNKED and not request.is_http_11
-        body = body_of(length, decode=is_decoded)
         rest = upstream.reader.take_rest()
-        part = body.receive(memoryview(rest))
-        self._is_reusable = head.keep_alive and part.consumed == len(rest)
+        relay: Sequence[bytes | memoryview]
+        if length == len(rest):
+            # The usual case: small answers come whole.
+            body, relay, consumed = COMPLETE, (rest,), length
+        else:
+            body = body_of(length, decode=is_decoded)
+            relay, consumed = body.receive(memoryview(rest))
+        self._is_reusable = head.keep_alive and consumed == len(rest)
         self._stays_open = (
             request.keep_alive
             and self._body is None
@@ -396,7 +402,7 @@ class Exchange:
         framing_line = (
             b"" if is_decoded else response_framing_line(head.status, head.fields, length)
         )
-        self._begin_relaying(head, framing_line, self._connection_line(head), body, part.relay)
+        self._begin_relaying(head, framing_line, self._connection_line(head), body, relay)
 
     def _begin_relaying(
         self,
@@ -404,7 +410,7 @@ class Exchange:
         framing_line: bytes,
         connection: bytes,
         body: Body,
-        relay: list[bytes | memoryview],
+        relay: Sequence[bytes | memoryview],
     ) -> None:
         client = self._client
         self._begun = True

@@ -216,18 +216,19 @@ class HttpClient(Connection):
     def _wait_for_head(self) -> None:
         if self._saw_end:
             self._stop_waiting()
-        elif not self.reader.has_input:
-            self._waits_for_head = False
-            if self._stops or self.service.closing:
-                self.close()
-            else:
-                self.touch(self.service.plan.listener.idle_timeout_s)
-                self.resume_reading()
-        else:
+            return
+        if self.reader.has_input:
             # The time for a head does not start again with every byte of it.
             if not self._waits_for_head:
                 self._waits_for_head = True
-                self.touch(HEAD_TIMEOUT_S)
+                self._deadline.touch(HEAD_TIMEOUT_S)
+        else:
+            self._waits_for_head = False
+            if self._stops or self.service.closing:
+                self.close()
+                return
+            self._deadline.touch(self.service.plan.listener.idle_timeout_s)
+        if not self.is_reading:
             self.resume_reading()
 
     # --- what an exchange does with its client ---------------------------------------------------
@@ -269,7 +270,10 @@ class HttpClient(Connection):
         if not self.is_open:
             return
         if stays_open:
-            self._advance()
+            if self.unsent or self.reader.has_input:
+                self._advance()
+            else:
+                self._wait_for_head()
         else:
             self._finish_last(lingers=lingers)
 

@@ -8,7 +8,6 @@ say that nobody asked for: either way it is dropped.
 import contextlib
 import errno
 import socket
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.core.http.response_reader import ResponseReader, response_memo
@@ -167,8 +166,9 @@ class UpstreamPool:
             upstream.close()
             return
         upstream.owner = None
-        upstream.idle_since = time.monotonic()
-        upstream.resume_reading()
+        upstream.idle_since = self.reactor.deadlines.now
+        if not upstream.is_reading:
+            upstream.resume_reading()
         idle.append(upstream)
         if self._sweep_deadline is None:
             self._sweep_deadline = self.reactor.deadlines.schedule(_SWEEP_INTERVAL_S, self._sweep)
@@ -227,7 +227,7 @@ class UpstreamPool:
     def _sweep(self) -> None:
         """Close what has been idle for too long; the oldest are at the bottom of each stack."""
         self._sweep_deadline = None
-        oldest = time.monotonic() - self._idle_timeout_s
+        oldest = self.reactor.deadlines.now - self._idle_timeout_s
         for key, idle in list(self._idle.items()):
             expired = [upstream for upstream in idle if upstream.idle_since <= oldest]
             for upstream in expired:

@@ -54,6 +54,10 @@ class LengthBody:
         return BodyPart([data] if size else [], size)
 
 
+COMPLETE: Body = LengthBody(0)
+"""A body that has no more to come."""
+
+
 class UntilCloseBody:
     """A body that ends with its connection: all input belongs to it."""
 

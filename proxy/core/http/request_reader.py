@@ -48,17 +48,20 @@ class RequestReader:
 
     def next_head(self) -> RequestHead | None:
         """Return the next request's head, or None when more bytes are needed."""
-        end = self._buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
-        if end < 0 or self._buffer.startswith(b"\r\n"):
-            return self._without_empty_lines()
         buffer = self._buffer
+        scanned = self._scanned
+        end = buffer.find(b"\r\n\r\n", scanned - 3 if scanned > 3 else 0)
+        if end < 0 or buffer.startswith(b"\r\n"):
+            return self._without_empty_lines()
         line_end = buffer.find(b"\r\n")
         if line_end > self._limits.max_request_line_bytes:
             raise RemoteProtocolError("request line is too long", 414)
         if end - line_end > self._limits.max_header_bytes:
             raise RemoteProtocolError("header block is too long", 431)
         head = self._head(buffer[:line_end], buffer[line_end + 2 : end + 2])
-        self.put_back(buffer[end + 4 :])
+        self._buffer = buffer[end + 4 :]
+        self._scanned = 0
+        self._line_is_good = False
         return head
 
     def take_rest(self) -> bytes:

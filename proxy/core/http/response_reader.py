@@ -41,7 +41,8 @@ class ResponseReader:
     def next_head(self) -> ResponseHead | None:
         """Return the next response's head, or None when more bytes are needed."""
         buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n", max(0, self._scanned - 3))
+        scanned = self._scanned
+        end = buffer.find(b"\r\n\r\n", scanned - 3 if scanned > 3 else 0)
         if end < 0:
             self._check_unfinished()
             return None
