@@ -1,0 +1,137 @@
+"""Options of listeners: ranges, and what the proxies apply."""
+
+import pytest
+
+from balancer.domain.listeners import check_options
+from balancer.domain.support import check_group_kind_supported, check_listener_supported
+from balancer.exceptions import Invalid, Unsupported
+from proxy.snapshot import GroupKind, Protocol, SchedulerName
+
+RANGES = [
+    ("check_interval_s", 1, 50),
+    ("check_timeout_s", 1, 300),
+    ("check_healthy_threshold", 1, 10),
+    ("check_unhealthy_threshold", 1, 10),
+    ("idle_timeout_s", 1, 60),
+    ("request_timeout_s", 1, 180),
+    ("established_timeout_s", 10, 900),
+    ("backend_port", 1, 65535),
+    ("check_port", 1, 65535),
+]
+
+
+@pytest.mark.parametrize(("option", "lowest", "highest"), RANGES)
+def test_options_keep_their_documented_ranges(option, lowest, highest):
+    """slb-rpc-api.md 3.0: the edges belong to the range, their neighbours do not."""
+    for value in (lowest, str(highest)):
+        assert check_options({option: value}, protocol=Protocol.HTTP) == {option: int(value)}
+    for value in (lowest - 1, highest + 1, "x", 1.5):
+        with pytest.raises(Invalid) as refused:
+            check_options({option: value}, protocol=Protocol.HTTP)
+        assert refused.value.fields.keys() == {option}
+
+
+@pytest.mark.parametrize("option", ["backend_port", "check_port"])
+def test_ports_may_be_left_empty(option):
+    assert check_options({option: ""}, protocol=Protocol.TCP) == {option: None}
+    assert check_options({option: None}, protocol=Protocol.TCP) == {option: None}
+
+
+@pytest.mark.parametrize(
+    ("option", "good", "bad"),
+    [
+        ("check_path", ["/", "/health?x=1&y=2#z", "/" + "a" * 79], ["", "health", "/" + "a" * 80]),
+        ("check_path", ["/a.b/%20"], ["/a b", "/<x>", "/a\r\nHost: x", 5, None]),
+        ("check_host", ["", "example.com", "a" * 80], ["a" * 81, "a b", "x\r\ny", "a/b"]),
+        ("check_method", ["HEAD", "GET"], ["POST", "head", None]),
+        ("check_expected_classes", ["2", "2,3", "2,3,4,5"], ["", "1", "6", "2;3", "22", "2,"]),
+        ("name", ["k8s/80/web"], ["a b", "a" * 81]),
+    ],
+)
+def test_texts_of_the_check_are_bounded(option, good, bad):
+    for value in good:
+        assert check_options({option: value}, protocol=Protocol.HTTP)[option] == value
+    for value in bad:
+        with pytest.raises(Invalid) as refused:
+            check_options({option: value}, protocol=Protocol.HTTP)
+        assert refused.value.fields.keys() == {option}
+
+
+def test_expected_classes_are_kept_once_and_in_order():
+    checked = check_options({"check_expected_classes": "3,2,3"}, protocol=Protocol.HTTP)
+    assert checked == {"check_expected_classes": "2,3"}
+
+
+def test_all_wrong_options_are_named_at_once():
+    with pytest.raises(Invalid) as refused:
+        check_options({"idle_timeout_s": 61, "check_path": "x"}, protocol=Protocol.HTTP)
+    assert refused.value.fields.keys() == {"idle_timeout_s", "check_path"}
+
+
+@pytest.mark.parametrize("protocol", [Protocol.UDP, Protocol.HTTPS])
+def test_protocols_without_a_proxy_are_refused_by_name(protocol):
+    with pytest.raises(Unsupported) as refused:
+        check_listener_supported({"protocol": protocol})
+    assert refused.value.code == "unsupported_option"
+    assert protocol.value in refused.value.fields["protocol"][0]
+
+
+@pytest.mark.parametrize(
+    "scheduler", [each for each in SchedulerName if each != SchedulerName.WEIGHTED_ROUND_ROBIN]
+)
+def test_schedulers_without_a_proxy_are_refused_by_name(scheduler):
+    with pytest.raises(Unsupported) as refused:
+        check_listener_supported({"scheduler": scheduler})
+    assert refused.value.fields.keys() == {"scheduler"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("gzip_enabled", True),
+        ("sticky_enabled", True),
+        ("persistence_timeout_s", 60),
+        ("drain_enabled", True),
+        ("proxy_protocol_v2", True),
+        ("bandwidth_mbps", 10),
+        ("forwarded_proto", True),
+        ("tls_policy", "tls_1_0"),
+        ("http2_enabled", True),
+        ("access_enabled", True),
+        ("access_lists", ["acl-1"]),
+        ("failover_enabled", True),
+        ("redirect_port", 443),
+    ],
+)
+def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
+    with pytest.raises(Unsupported) as refused:
+        check_listener_supported({option: value})
+    assert refused.value.fields.keys() == {option}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "option", "value"),
+    [
+        (Protocol.TCP, "idle_timeout_s", 30),
+        (Protocol.TCP, "request_timeout_s", 30),
+        (Protocol.TCP, "forwarded_for", False),
+        (Protocol.HTTP, "established_timeout_s", 100),
+    ],
+)
+def test_options_of_another_protocol_are_refused(protocol, option, value):
+    """Nothing is stored that is not in force."""
+    with pytest.raises(Unsupported) as refused:
+        check_listener_supported({"protocol": protocol, option: value})
+    assert refused.value.fields.keys() == {option}
+
+
+def test_options_in_force_pass():
+    check_listener_supported({"protocol": "http", "idle_timeout_s": 30, "forwarded_for": False})
+    check_listener_supported({"protocol": "tcp", "established_timeout_s": 100})
+    check_listener_supported({"protocol": "tcp", "idle_timeout_s": 15})
+
+
+def test_pairs_are_not_for_listeners_yet():
+    check_group_kind_supported(GroupKind.VSERVER)
+    with pytest.raises(Unsupported):
+        check_group_kind_supported(GroupKind.PRIMARY_SECONDARY)
