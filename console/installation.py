@@ -10,7 +10,6 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Iterator
-from pathlib import Path
 from typing import TextIO
 
 import redis
@@ -19,6 +18,7 @@ from django.db import OperationalError, connections
 
 from balancer import feed
 from console import env, status
+from console.parent import Parent
 from console.preparation import prepare_installation
 from console.processes import broker_process, control_processes, demo_process, proxy_process
 from console.supervisor import Supervisor
@@ -29,7 +29,6 @@ BROKER_START_S = 20.0
 LOOK_EVERY_S = 0.1
 TELL_EVERY_S = 10.0
 PARENT_EVERY_S = 0.25
-MAKES = frozenset({"make", "gmake"})
 LONGEST_SOCKET_PATH = 107
 EXIT_CANNOT_START = 1
 STALE_KEYS = ("openclb:heartbeat:*", "openclb:report:*", "openclb:counters:*", "openclb:beat")
@@ -68,7 +67,7 @@ class Installation:
         supervisor = Supervisor(settings.DATA_DIR, tell=tell)
         self._follow_signals(supervisor)
         if self._with_parent:
-            self._follow_parent(os.getppid())
+            self._follow(Parent())
         try:
             await self._start(supervisor, web_socket)
             await self._stop_asked.wait()
@@ -91,12 +90,11 @@ class Installation:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, stop)
 
-    def _follow_parent(self, parent: int) -> None:
-        """Look again and again whether the parent wants us to end."""
-        if os.getppid() != parent or is_interrupted(parent):
+    def _follow(self, parent: Parent) -> None:
+        if parent.wants_our_end():
             self._stop_asked.set()
         else:
-            asyncio.get_running_loop().call_later(PARENT_EVERY_S, self._follow_parent, parent)
+            asyncio.get_running_loop().call_later(PARENT_EVERY_S, self._follow, parent)
 
     async def _start(self, supervisor: Supervisor, web_socket: socket.socket) -> None:
         if not env.env_str("REDIS_URL"):
@@ -139,22 +137,6 @@ class Installation:
         tell(f"credentials: {settings.CREDENTIALS_FILE}")
         tell(f"logs:        {settings.DATA_DIR / 'logs'}")
         tell("Ctrl-C stops everything")
-
-
-def is_interrupted(process: int) -> bool:
-    """Tell whether a make has got SIGINT: from then on it waits for us without telling us.
-
-    A Ctrl-C in a terminal reaches us too; a signal sent to make alone does not. But make answers
-    it by no longer catching it, which the kernel shows.
-    """
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        facts = Path(f"/proc/{process}/status").read_text().splitlines()
-        name, caught = (
-            next(fact.split()[1] for fact in facts if fact.startswith(label))
-            for label in ("Name:", "SigCgt:")
-        )
-        return name in MAKES and not int(caught, 16) >> (signal.SIGINT - 1) & 1
-    return False
 
 
 @contextlib.contextmanager

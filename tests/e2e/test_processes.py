@@ -10,6 +10,10 @@ import pytest
 
 from tests.e2e.conftest import ROOT, Installation, wait_until
 
+SIGNALS = {
+    "interrupted": signal.SIGINT,
+    "killed": signal.SIGKILL,
+}
 PROCESSES = ["broker", "web", "worker", "worker-health", "beat", "proxy", "demo"]
 
 
@@ -99,12 +103,11 @@ def test_up_killed_with_9_leaves_no_process(installation):
     assert installation.all_ready()
 
 
-def test_interrupted_make_takes_everything_along():
-    own = Installation()
-    makefile = f"run:\n\t@exec {sys.executable} manage.py up --with-parent\n"
+def start_by_make(own, command=("make", "-f", "-", "run")):
+    """Start `up` the way the Makefile does, and do not wait."""
     with own.told_path.open("a") as told:
         own.process = subprocess.Popen(
-            ["make", "-f", "-", "run"],
+            command,
             cwd=ROOT,
             env=own.environment,
             stdin=subprocess.PIPE,
@@ -112,15 +115,33 @@ def test_interrupted_make_takes_everything_along():
             stderr=subprocess.STDOUT,
             text=True,
         )
+    own.process.stdin.write(f"run:\n\t@exec {sys.executable} manage.py up --with-parent\n")
+    own.process.stdin.close()
+
+
+@pytest.mark.parametrize("way", ["interrupted", "killed"])
+def test_make_takes_everything_along(way):
+    own = Installation(OPENCLB_DEMO="0")
+    start_by_make(own)
     try:
-        own.process.stdin.write(makefile)
-        own.process.stdin.close()
         wait_until(own.is_ready, "everything is ready", within_s=120)
         started_at = time.monotonic()
-        own.process.send_signal(signal.SIGINT)  # to make alone, as a script would
+        own.process.send_signal(SIGNALS[way])  # to make alone, as a script would
         own.process.wait(timeout=15)
         own.process = None
+        wait_until(lambda: not own.pids(), "all processes are gone", within_s=10)
         assert time.monotonic() - started_at < 10
+    finally:
+        own.remove()
+
+
+def test_make_in_the_background_of_a_script_stays_up():
+    """Scripts start background jobs with SIGINT ignored: that is no wish to end."""
+    own = Installation(OPENCLB_DEMO="0")
+    start_by_make(own, ["sh", "-c", 'trap "" INT; exec make -f - run'])
+    try:
+        wait_until(own.is_ready, "everything is ready", within_s=120)
+        assert own.stop(signal.SIGTERM) < 10
         assert not own.pids()
     finally:
         own.remove()
