@@ -1,0 +1,98 @@
+"""Listeners and forwarding rules in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from balancer.actors import Actor
+from balancer.admin.base import (
+    EDITED_READONLY,
+    EditedAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    actor_of,
+)
+from balancer.models import ForwardingRule, Listener
+from balancer.services.listeners import (
+    create_listener,
+    delete_listener,
+    start_listener,
+    stop_listener,
+    update_listener,
+)
+
+
+class ForwardingRuleInline(ReadOnlyInline):
+    """The forwarding rules of a listener."""
+
+    model = ForwardingRule
+    fields = ["name", "domain", "path", "server_group"]
+
+
+@admin.register(Listener)
+class ListenerAdmin(EditedAdmin):
+    """Create, change, start, stop and delete listeners.
+
+    Access lists are left out until the proxies apply them; every other option that they do not
+    apply yet is refused by name.
+    """
+
+    list_display = ["load_balancer", "protocol", "port", "name", "status", "server_group"]
+    list_display_links = ["protocol", "port"]
+    list_filter = ["protocol", "status", "scheduler", "check_enabled"]
+    search_fields = ["name", "public_id", "load_balancer__name", "load_balancer__public_id"]
+    list_select_related = ["load_balancer", "server_group"]
+    autocomplete_fields = ["load_balancer", "server_group"]
+    raw_id_fields = ["primary_group", "secondary_group", "certificate", "client_ca_certificate"]
+    exclude = ["access_lists"]
+    readonly_fields = ["status", *EDITED_READONLY]
+    readonly_on_change = ("load_balancer", "protocol", "port")
+    inlines = [ForwardingRuleInline]
+    actions = ["start", "stop"]
+
+    def create_row(self, actor: Actor, values: dict[str, Any]) -> Model:
+        """Create a listener; it starts when it is told to.
+
+        What was left at the column's default is left to the service, which knows better ones.
+        """
+        untouched = Listener()
+        given = {
+            name: value for name, value in values.items() if value != getattr(untouched, name, None)
+        }
+        return create_listener(actor=actor, **given)
+
+    def change_row(
+        self, actor: Actor, row: Listener, changes: dict[str, Any], expected: int | None
+    ) -> None:
+        """Change options of the listener."""
+        if changes:
+            update_listener(actor=actor, listener=row, expected=expected, **changes)
+
+    def delete_row(self, actor: Actor, row: Listener) -> None:
+        """Delete the listener."""
+        delete_listener(actor=actor, listener=row)
+
+    @admin.action(description="Start selected listeners", permissions=["change"])
+    def start(self, request: HttpRequest, queryset: QuerySet[Listener]) -> None:
+        """Let the selected listeners serve."""
+        for row in queryset:
+            start_listener(actor=actor_of(request), listener=row)
+        self.message_user(request, f"Started: {len(queryset)}.")
+
+    @admin.action(description="Stop selected listeners", permissions=["change"])
+    def stop(self, request: HttpRequest, queryset: QuerySet[Listener]) -> None:
+        """Let the selected listeners serve nothing."""
+        for row in queryset:
+            stop_listener(actor=actor_of(request), listener=row)
+        self.message_user(request, f"Stopped: {len(queryset)}.")
+
+
+@admin.register(ForwardingRule)
+class ForwardingRuleAdmin(ReadOnlyAdmin):
+    """Forwarding rules: shown only, until the proxies apply them."""
+
+    list_display = ["name", "listener", "domain", "path", "server_group"]
+    search_fields = ["name", "public_id", "domain", "path", "listener__public_id"]
+    list_select_related = ["listener", "server_group"]
