@@ -223,6 +223,7 @@ def _check_place(
 ) -> None:
     """Everything an instance stands in belongs to one region and fits together (S10)."""
     for field, place in (
+        ("vswitch", vswitch.vpc if vswitch else None),
         ("primary_zone", primary_zone),
         ("backup_zone", backup_zone),
         ("vpc", vpc),
