@@ -109,7 +109,11 @@ class CreateForm(forms.Form):
 class RenameForm(forms.Form):
     """A new name, and which state of the instance it was given for."""
 
-    name = forms.CharField(label="Instance name", max_length=MAX_NAME_CHARACTERS)
+    name = forms.CharField(
+        label="Instance name",
+        max_length=MAX_NAME_CHARACTERS,
+        error_messages={"required": "Enter a name of 1–80 characters."},
+    )
     expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
