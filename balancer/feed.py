@@ -14,6 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 import redis
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from proxy.snapshot import (
     FEED_CHANNEL,
@@ -66,6 +68,8 @@ def _client_of(url: str) -> redis.Redis:
         decode_responses=True,
         socket_connect_timeout=ANSWER_TIMEOUT_S,
         socket_timeout=ANSWER_TIMEOUT_S,
+        # The client's own retries wait for seconds, and doubling a write makes it look stale.
+        retry=Retry(NoBackoff(), 0),
     )
 
 

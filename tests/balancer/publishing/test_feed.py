@@ -147,7 +147,7 @@ def test_subscription_asks_for_a_look_first_and_then_at_each_notice(broker):
     notices.close()
 
 
-def test_broker_that_is_away_is_said_in_one_word(broker):
+def test_broker_that_is_away_is_said_at_once(broker):
     broker.stop()
     for act in (
         feed.read_index,
@@ -158,6 +158,10 @@ def test_broker_that_is_away_is_said_in_one_word(broker):
     ):
         with pytest.raises(feed.FeedUnavailable):
             act()
+    # Nobody waits for a broker that refuses: neither pages nor the owner of a lease.
+    assert feed.client().get_retry().get_retries() == 0
+    broker.start()
+    assert feed.read_index() == {}
 
 
 def test_damaged_index_line_is_not_trusted(broker):
