@@ -106,6 +106,7 @@ class ProxyNode:
             ]
             await self.stopping.wait()
             logger.info("the node stops")
+            feed.stop()
             for job in jobs:
                 job.cancel()
         self._sockets.close()

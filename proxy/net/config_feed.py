@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 
 import redis.asyncio
@@ -91,19 +91,27 @@ class ConfigFeed:
             retry=Retry(NoBackoff(), 0),
         )
         self._gap_s = FIRST_GAP_S
+        self._is_stopping = False
 
     async def run(self) -> None:
-        """Follow the feed for ever."""
+        """Follow the feed until stopped."""
         while True:
             try:
-                await self._follow()
+                # In a task of its own, whose count of cancellations starts at none.
+                await asyncio.create_task(self._follow())
             except* (RedisError, OSError) as group:
                 error = group.exceptions[0]
                 logger.warning("the feed is away", extra={"reason": f"{error!r:.200}"})
+            if self._is_stopping:
+                return
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.connection_pool.disconnect()
             await asyncio.sleep(self._gap_s * random.uniform(0.5, 1.0))
             self._gap_s = min(2 * self._gap_s, LONGEST_GAP_S)
+
+    def stop(self) -> None:
+        """Make ``run`` end at its next step; cancel its task as well, so that the step is now."""
+        self._is_stopping = True
 
     async def aclose(self) -> None:
         """Withdraw the report, so that this node stops counting at once, and disconnect."""
@@ -115,7 +123,7 @@ class ConfigFeed:
 
     async def _follow(self) -> None:
         async with self._redis.pubsub() as pubsub:
-            await pubsub.subscribe(FEED_CHANNEL)
+            await self._call(pubsub.subscribe(FEED_CHANNEL))
             await self._resync()
             self._gap_s = FIRST_GAP_S
             logger.info("the feed is followed")
@@ -129,10 +137,10 @@ class ConfigFeed:
 
     async def _resync(self) -> None:
         """Read both indexes and fetch whatever differs."""
-        index = await _wait(self._redis.hgetall(FEED_INDEX_KEY))
+        index = await self._call(self._redis.hgetall(FEED_INDEX_KEY))
         for name, text in index.items():
             await self._fetch(name.decode(), text)
-        versions = await _wait(self._redis.hgetall(FEED_HEALTH_INDEX_KEY))
+        versions = await self._call(self._redis.hgetall(FEED_HEALTH_INDEX_KEY))
         for shard, text in versions.items():
             known = self._follower.health_version(int(shard))
             if known is None or str(known) != text.decode():
@@ -154,7 +162,7 @@ class ConfigFeed:
         if entry.deleted:
             self._follower.remove(load_balancer, entry.version)
             return
-        text = await _wait(self._redis.get(snapshot_key(load_balancer)))
+        text = await self._call(self._redis.get(snapshot_key(load_balancer)))
         if text is not None:
             self._follower.offer(load_balancer, entry.version, text)
 
@@ -163,7 +171,7 @@ class ConfigFeed:
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.hget(FEED_HEALTH_INDEX_KEY, str(shard))
             pipeline.hgetall(health_key(shard))
-            version, statuses = await pipeline.execute()
+            version, statuses = await self._call(pipeline.execute())
         if version is None:
             return
         try:
@@ -185,9 +193,14 @@ class ConfigFeed:
             await self._resync()
 
     async def _take_notices(self, pubsub: Any) -> None:
-        async for kind, argument in _notices(pubsub):
+        while True:
+            # That the broker falls silent is noticed by those who write the reports.
+            message = await self._call(pubsub.get_message(True, timeout=None))
+            if message is None:
+                continue
+            kind, _, argument = message["data"].partition(b" ")
             if kind == b"snapshot":
-                entry = await _wait(self._redis.hget(FEED_INDEX_KEY, argument.decode()))
+                entry = await self._call(self._redis.hget(FEED_INDEX_KEY, argument.decode()))
                 await self._fetch(argument.decode(), entry)
             elif kind == b"health":
                 await self._take_delta(argument)
@@ -201,6 +214,18 @@ class ConfigFeed:
         if not self._follower.adopt_health(delta):
             await self._fetch_health(delta.shard)
 
+    async def _call(self, answer: Any) -> Any:
+        """Await a command of the client, whose annotations also allow for its synchronous twin.
+
+        Now and then the client swallows the cancellation of the task that waits for it, which
+        then would never end.
+        """
+        value = await cast("Awaitable[Any]", answer)
+        task = asyncio.current_task()
+        if self._is_stopping or (task is not None and task.cancelling()):
+            raise asyncio.CancelledError
+        return value
+
     # --- reports ---------------------------------------------------------------------------------
 
     async def _write_reports(self) -> None:
@@ -208,7 +233,7 @@ class ConfigFeed:
         while True:
             wanted.clear()
             text = self._follower.report_text()
-            await self._redis.set(report_key(self._node), text, ex=REPORT_TTL_S)
+            await self._call(self._redis.set(report_key(self._node), text, ex=REPORT_TTL_S))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wanted.wait(), REPORT_INTERVAL_S)
                 await asyncio.sleep(COALESCE_S)
@@ -216,19 +241,5 @@ class ConfigFeed:
     async def _write_counters(self) -> None:
         while True:
             text = self._follower.counters_text()
-            await self._redis.set(counters_key(self._node), text, ex=REPORT_TTL_S)
+            await self._call(self._redis.set(counters_key(self._node), text, ex=REPORT_TTL_S))
             await asyncio.sleep(COUNTERS_INTERVAL_S)
-
-
-async def _notices(pubsub: Any) -> AsyncIterator[tuple[bytes, bytes]]:
-    """Yield kind and argument of each notice; a silent broker is the matter of the reports."""
-    while True:
-        message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=None)
-        if message is not None:
-            kind, _, argument = message["data"].partition(b" ")
-            yield kind, argument
-
-
-async def _wait(answer: Any) -> Any:
-    """Await a command; the client's annotations also allow for its synchronous twin."""
-    return await cast("Awaitable[Any]", answer)
