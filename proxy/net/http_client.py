@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 HEAD_TIMEOUT_S = 15.0
 """How long a client may take for one head, counted from its first byte."""
 LINGER_S = 2.0
-"""How long we read on after the last answer, so that the client can fetch it."""
+"""How long we wait for more input after the last answer, so that the client can fetch it."""
+MAX_LINGER_S = 30.0
+"""How long a client may go on sending after the last answer."""
 MAX_PIPELINED_BYTES = 64 * 1024
 """How much a client may send ahead before we stop reading it."""
 
@@ -58,6 +60,7 @@ class HttpClient(Connection):
         "_is_hurried",
         "_is_lingering",
         "_lingers",
+        "_lingers_until",
         "_saw_end",
         "_stops",
         "_waits_for_head",
@@ -85,6 +88,7 @@ class HttpClient(Connection):
         self._stops = False
         self._has_ended = False
         self._lingers = True
+        self._lingers_until = 0.0
         self._is_lingering = False
         self._is_hurried = False
         super().__init__(reactor, sock, READ)
@@ -141,6 +145,8 @@ class HttpClient(Connection):
             if not self._has_ended:
                 self.reader.receive(data)
                 self._advance()
+            elif reactor.deadlines.now < self._lingers_until:
+                self.touch(LINGER_S)
         elif exchange.wants_body:
             exchange.relay_request(data)
         else:
@@ -275,7 +281,7 @@ class HttpClient(Connection):
             else:
                 self._wait_for_head()
         else:
-            self._finish_last(lingers=lingers)
+            self._finish_last(lingers=lingers or self.reader.has_input)
 
     def refuse(self, error: RemoteProtocolError) -> None:
         """Answer a request that breaks the protocol; its connection cannot be used any more."""
@@ -330,6 +336,7 @@ class HttpClient(Connection):
             self.close()
             return
         self._is_lingering = True
+        self._lingers_until = self.reactor.deadlines.now + MAX_LINGER_S
         self.shut_down_writing()
         self.touch(LINGER_S)
         self.resume_reading()

@@ -103,6 +103,18 @@ def test_pipelined_body_and_next_request_are_told_apart():
         assert server.wait_for_head().startswith(b"GET /2 ")
 
 
+def test_next_request_may_come_in_one_piece_with_the_end_of_a_body():
+    with Scene() as scene:
+        client = scene.connect()
+        client.send(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
+        server = scene.server.accept()
+        server.wait_for(b"abc")
+        client.send(b"defGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert server.wait_for(b"def") == b"def"
+        server.send(OK)
+        assert server.wait_for_head().startswith(b"GET /2 ")
+
+
 def test_requests_before_a_half_close_are_all_answered():
     with Scene() as scene:
         client = scene.connect()
@@ -188,6 +200,15 @@ def test_bad_request_is_answered_and_closed(request_head, status):
     assert field(head, b"X-OpenCLB-Reason") == b"bad_request"
     assert field(head, b"Connection") == b"close"
     assert field(head, b"X-Request-Id") in body
+
+
+def test_refused_client_that_sends_on_still_gets_its_answer():
+    with Scene() as scene:
+        client = scene.connect()
+        client.send(b"nonsense\r\n\r\n" + bytes(4_000_000))
+        assert client.wait_for_response()[0].startswith(b"HTTP/1.1 400 ")
+        assert client.wait_for_end() == b""
+        assert not client.was_reset
 
 
 def test_bad_chunk_cuts_the_server_and_is_answered():

@@ -8,6 +8,7 @@ import termios
 
 import pytest
 
+from proxy.net.reactor import READ
 from tests.proxy.net.http_scene import Scene
 from tests.proxy.net.test_http_client import GET, OK, exchange, field
 
@@ -145,6 +146,28 @@ def test_retry_happens_only_once():
     assert head.startswith(b"HTTP/1.1 502 ")
 
 
+def test_retry_happens_only_once_even_over_two_servers():
+    with Scene(servers=2) as scene:
+        client, kept = scene.connect(), []
+        for at in range(2):
+            scene.adopt_weights([100 * (1 - at), 100 * at])
+            client.send(GET)
+            kept.append(scene.servers[at].accept())
+            kept[at].wait_for_head()
+            kept[at].send(OK)
+            client.wait_for_response()
+        scene.adopt_weights([100, 0])
+        scene.servers[0].close()
+        client.send(GET)
+        kept[0].wait_for_head()
+        scene.adopt_weights([100, 1])
+        kept[0].close()
+        kept[1].wait_for_head()
+        kept[1].close()
+        assert client.wait_for_response()[0].startswith(b"HTTP/1.1 502 ")
+        assert scene.servers[1].try_accept() is None
+
+
 def test_post_is_never_sent_twice():
     with Scene() as scene:
         client = scene.connect()
@@ -162,8 +185,10 @@ def test_post_does_not_use_a_kept_connection_that_is_closed_already():
     with Scene() as scene:
         client = scene.connect()
         server = exchange(scene, client)
-        server.sock.close()  # the proxy has not been told yet
+        (served,) = scene.service.connections
+        server.sock.close()
         client.sock.send(POST)
+        served.on_event(READ)  # before the proxy hears of the server's end
         again = scene.server.accept()
         again.wait_for(b"abc")
         again.send(OK)
