@@ -56,7 +56,7 @@ def add_idc_servers(
     region = group.load_balancer.region
     known = {
         each.address: each
-        for each in IdcServer.objects.filter(address__in=[row.address for row in rows])
+        for each in IdcServer.objects.filter(address__in=[row.address.strip() for row in rows])
     }
     for at, row in enumerate(rows):
         try:
