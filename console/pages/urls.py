@@ -4,17 +4,22 @@ from django.urls import path
 
 from console.pages import (
     activity,
+    backend_servers,
+    idc_servers,
     listeners,
     load_balancers,
     monitoring,
     preferences,
     server_groups,
+    server_panel,
+    server_undo,
     session,
 )
 
 REGION = "console/<slug:region_id>"
 INSTANCE = f"{REGION}/instances/<slug:load_balancer_id>"
 LISTENER = f"{INSTANCE}/listeners/<slug:listener_id>"
+DEFAULT_GROUP = f"{INSTANCE}/default-group"
 
 urlpatterns = [
     path("login/", session.sign_in, name="login"),
@@ -54,7 +59,18 @@ urlpatterns = [
     path(f"{LISTENER}/stop", listeners.stop_listener, name="listener-stop"),
     path(f"{LISTENER}/delete", listeners.delete_listener, name="listener-delete"),
     path(f"{LISTENER}/health", listeners.show_listener_health, name="listener-health"),
-    path(f"{INSTANCE}/default-group", server_groups.list_default_group, name="default-group"),
+    path(DEFAULT_GROUP, backend_servers.show_default_group, name="default-group"),
+    path(f"{DEFAULT_GROUP}/live", backend_servers.show_live_cells, name="default-group-live"),
+    path(f"{DEFAULT_GROUP}/undo", server_undo.undo_change, name="default-group-undo"),
+    path(f"{DEFAULT_GROUP}/panel", server_panel.work_panel, name="server-panel"),
+    path(f"{DEFAULT_GROUP}/idc-panel", idc_servers.work_idc_panel, name="idc-server-panel"),
+    path(
+        f"{DEFAULT_GROUP}/servers/<slug:server_id>/weight",
+        backend_servers.update_weight,
+        name="backend-server-weight",
+    ),
+    path(f"{DEFAULT_GROUP}/weights", backend_servers.update_weights, name="backend-server-weights"),
+    path(f"{DEFAULT_GROUP}/remove", backend_servers.remove_servers, name="backend-server-remove"),
     path(
         f"{INSTANCE}/vserver-groups", server_groups.list_vserver_groups, name="vserver-group-list"
     ),

@@ -233,7 +233,6 @@ document.addEventListener("pointerout", (event) => {
 function renumber(table) {
   const rows = rowsOf(table);
   rows.forEach((row, at) => {
-    const follows = at > 0 && rows[at - 1].dataset.server === row.dataset.server;
     const goesOn = rows[at + 1]?.dataset.server === row.dataset.server;
     row.classList.toggle("is-continued", goesOn);
     row.querySelectorAll("input[data-column]").forEach((field) => {
@@ -252,7 +251,7 @@ function renumber(table) {
     row.querySelectorAll("[data-act]").forEach((button) => { button.value = `${button.dataset.act} ${at}`; });
     const choice = row.querySelector("[data-delete-choice]");
     const remove = row.querySelector("[data-delete]");
-    if (choice && !follows) {
+    if (choice) {
       choice.id = `delete-${at}`;
       if (goesOn) remove.setAttribute("popovertarget", choice.id);
       else remove.removeAttribute("popovertarget");
@@ -302,7 +301,7 @@ function deleteRows(table, gone, text) {
 function deleteRow(row) {
   const table = tableOf(row);
   const next = row.nextElementSibling;
-  const isFirst = Boolean(row.querySelector("[data-delete-choice]"));
+  const isFirst = row.hasAttribute("data-first");
   const text = `A port of ${row.dataset.name} deleted from the list`;
   if (isFirst && next?.matches("tr[data-row]") && next.dataset.server === row.dataset.server) {
     Object.keys(COLUMNS).forEach((column) => {
