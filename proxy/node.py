@@ -5,6 +5,7 @@ Traffic never passes through it. A snapshot counts as applied when every worker 
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -35,6 +36,7 @@ QUICK_RETRIES = 20
 QUICK_RETRY_S = 0.1
 RETRY_S = 5.0
 SAVE_INTERVAL_S = 0.5
+FEED_DELAY_S = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ class ProxyNode:
         )
         self._retries_left = 0
         self._fault_appeared = asyncio.Event()
+        self._serves = asyncio.Event()
         self.report_wanted = asyncio.Event()
         self.stopping = asyncio.Event()
 
@@ -94,7 +97,8 @@ class ProxyNode:
         """Serve what was last applied at once, then follow the feed until told to stop."""
         self._load_last_good()
         self._workers.start()
-        # The Redis client takes longer to import than everything else: traffic does not wait.
+        await self._wait_for_traffic()
+        # The Redis client takes longer to import than everything else: traffic goes first.
         from proxy.net.config_feed import ConfigFeed  # noqa: PLC0415
 
         feed = ConfigFeed(self._settings.redis_url, self._settings.node, self)
@@ -113,6 +117,12 @@ class ProxyNode:
         await self._workers.stop()
         self._save(self._unsaved)
         await feed.aclose()
+
+    async def _wait_for_traffic(self) -> None:
+        """Leave the processor to the first worker, when there is something for it to serve."""
+        if self._balancers:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._serves.wait(), FEED_DELAY_S)
 
     # --- what the feed says ----------------------------------------------------------------------
 
@@ -240,6 +250,7 @@ class ProxyNode:
             if snapshot is None or (known.in_force and known.in_force.version == snapshot.version):
                 continue
             if self._workers.is_applied(load_balancer, snapshot.version):
+                self._serves.set()
                 known.in_force = AppliedSnapshot(snapshot.version, snapshot.content_hash)
                 self._unsaved.removed.discard(load_balancer)
                 self._unsaved.snapshots[load_balancer] = known.text

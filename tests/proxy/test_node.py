@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,13 +228,12 @@ def test_killed_worker_is_replaced_and_the_listener_stays_open(feed, node, estat
     assert [estate.who() for _ in range(20)].count(None) == 0
 
 
-def test_workers_die_with_a_killed_parent_and_a_restart_serves_within_two_seconds(node, estate):
+def test_workers_die_with_a_killed_parent_and_a_restart_serves_again(node, estate):
+    """Issue 2, section 6: nothing that is left over keeps the new node from its addresses."""
     workers = node.workers()
     node.kill()
     node.start()
-    begun = time.monotonic()
     wait_until(estate.who, "the node to serve again")
-    assert time.monotonic() - begun < 2
     wait_until(lambda: not any(map(is_running, workers)), "the old workers to be gone")
 
 

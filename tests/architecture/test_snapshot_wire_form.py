@@ -1,0 +1,178 @@
+"""The golden files pin the wire form: a proxy of yesterday must read what is written today.
+
+When one of these tests fails, the schema has changed. Give it a new number if a document of the
+old form can no longer be read, and write the golden file anew on purpose.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from proxy.snapshot import (
+    AppliedSnapshot,
+    ApplyReport,
+    CheckKind,
+    GroupKind,
+    HealthCheck,
+    HealthDelta,
+    HealthStatus,
+    IndexEntry,
+    Listener,
+    ListenerError,
+    ListenerFault,
+    Protocol,
+    Refusal,
+    SchedulerName,
+    Server,
+    ServerGroup,
+    ServerRole,
+    Snapshot,
+    SnapshotInvalid,
+    probe_id,
+)
+
+GOLDEN = Path(__file__).resolve().parents[1] / "data" / "snapshots"
+
+CHECK = HealthCheck(
+    CheckKind.HTTP,
+    interval_s=2,
+    timeout_s=5,
+    healthy_threshold=3,
+    unhealthy_threshold=4,
+    port=8081,
+    method="GET",
+    path="/health",
+    host="example.com",
+    expected_classes=(2,),
+)
+SNAPSHOT = Snapshot(
+    "lb-demo",
+    42,
+    "127.88.0.1",
+    (
+        Listener(
+            "lsn-http",
+            Protocol.HTTP,
+            8080,
+            "rsp-default",
+            8080,
+            SchedulerName.WEIGHTED_ROUND_ROBIN,
+            CHECK,
+            connect_timeout_s=5,
+            idle_timeout_s=15,
+            request_timeout_s=60,
+        ),
+        Listener(
+            "lsn-tcp",
+            Protocol.TCP,
+            9000,
+            "rsp-pair",
+            None,
+            SchedulerName.SOURCE_HASH,
+            None,
+            connect_timeout_s=5,
+            idle_timeout_s=900,
+            request_timeout_s=60,
+            forwarded_for=False,
+        ),
+    ),
+    (
+        ServerGroup(
+            "rsp-default",
+            GroupKind.DEFAULT,
+            (Server("bs-1", "127.77.0.1", None, 100), Server("bs-2", "127.77.0.2", 8088, 0)),
+        ),
+        ServerGroup(
+            "rsp-pair",
+            GroupKind.PRIMARY_SECONDARY,
+            (
+                Server("bs-3", "127.77.0.3", 9000, 100, ServerRole.PRIMARY),
+                Server("bs-4", "127.77.0.4", 9000, 100, ServerRole.SECONDARY),
+            ),
+        ),
+    ),
+)
+REPORT = ApplyReport(
+    "node-1",
+    at=1700000000.5,
+    started_at=1690000000.0,
+    workers=2,
+    applied={"lb-demo": AppliedSnapshot(42, "0123456789abcdef")},
+    refused={"lb-demo": Refusal(43, "weight 101 not 0-100")},
+    faults=(
+        ListenerFault("lb-demo", "lsn-tcp", ListenerError.ADDRESS_IN_USE, "127.88.0.1:9000: busy"),
+    ),
+    health={"0": "3.17"},
+)
+DELTA = HealthDelta(
+    0, 3, 17, {"p1": HealthStatus.HEALTHY, "p2": HealthStatus.UNHEALTHY}, forgotten=("p3",)
+)
+DOCUMENTS = {
+    "snapshot.json": SNAPSHOT,
+    "report.json": REPORT,
+    "health_delta.json": DELTA,
+    "index_entry.json": IndexEntry(42, SNAPSHOT.content_hash),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_wire_form_is_the_golden_one(name):
+    golden = json.loads((GOLDEN / name).read_text())
+    assert json.loads(DOCUMENTS[name].to_json()) == golden
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_golden_file_is_read_as_the_value(name):
+    value = DOCUMENTS[name]
+    assert type(value).from_json((GOLDEN / name).read_text()) == value
+
+
+def test_digests_stay_what_they_were():
+    """Hashes and probe ids are compared between programs of different versions."""
+    pinned = json.loads((GOLDEN / "digests.json").read_text())
+    assert SNAPSHOT.content_hash == pinned["content_hash"]
+    assert probe_id("127.77.0.1", 8080, CHECK) == pinned["probe_id"]
+    assert probe_id("127.77.0.1", 8081, CHECK) == pinned["probe_id"], "the check has its own port"
+
+
+def test_version_is_no_part_of_the_content_hash():
+    other = Snapshot.from_json(SNAPSHOT.to_json().replace('"version":42', '"version":43'))
+    assert other.version == 43
+    assert other.content_hash == SNAPSHOT.content_hash
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('"weight":100', '"weight":101', "weight 101"),
+        ('"weight":100', '"weight":-1', "weight -1"),
+        ('"weight":100', '"weight":"100"', "int is needed"),
+        ('"weight":100', '"weight":true', "int is needed"),
+        ('"port":8080', '"port":0', "port 0"),
+        ('"port":8080', '"port":65536', "port 65536"),
+        ('"port":9000,"protocol"', '"port":8080,"protocol"', "same port"),
+        ("127.77.0.1", "127.77.0.256", "127.77.0.256"),
+        ("127.88.0.1", "localhost", "localhost"),
+        ('"group":"rsp-default"', '"group":"rsp-none"', "rsp-none"),
+        ('"id":"bs-2"', '"id":"bs-1"', "same id"),
+        ('"protocol":"http"', '"protocol":"gopher"', "gopher"),
+        ('"schema":1', '"schema":2', "schema"),
+        ('"schema":1', '"schema":1,"colour":"red"', "unknown field colour"),
+        (',"version":42', "", "missing field version"),
+        ('"version":42', '"version":0', "version"),
+        ('"interval_s":2', '"interval_s":0', "interval_s"),
+        ('"backend_port":8080', '"backend_port":null', "need a backend port"),
+    ],
+)
+def test_unusable_document_is_refused_whole_and_the_place_is_named(old, new, complaint):
+    text = SNAPSHOT.to_json()
+    assert old in text
+    with pytest.raises(SnapshotInvalid, match=complaint):
+        Snapshot.from_json(text.replace(old, new))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", '"text"', "[" * 100_000])
+def test_text_that_is_no_object_is_refused(text):
+    with pytest.raises(SnapshotInvalid):
+        Snapshot.from_json(text)
