@@ -1,0 +1,70 @@
+"""The API page and the admin in a real browser: the strict policy stops nothing they need."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, expect
+
+from tests.e2e.conftest import Installation
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """Return what the browser will have complained of; scripts and styles it blocked, above all."""
+    said: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            said.append(f"{message.location['url']}: {message.text}")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def test_the_api_page_lists_the_calls_and_makes_one(
+    login: SignIn, estate: Installation, complaints: list[str]
+):
+    page = login("operator")
+    page.goto(f"{estate.url}/api/docs/")
+    call = page.locator(".opblock", has_text="/api/v1/me").first
+    expect(call).to_be_visible()
+    call.locator(".opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.get_by_role("button", name="Execute").click()
+    expect(call.locator(".live-responses-table")).to_contain_text('"username": "operator"')
+    assert complaints == []
+
+
+def test_a_change_from_the_api_page_carries_the_csrf_token(
+    login: SignIn, estate: Installation, complaints: list[str]
+):
+    page = login("operator")
+    page.goto(f"{estate.url}/api/docs/")
+    call = page.locator("#operations-access-keys-access_keys_create")
+    call.locator(".opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.locator("textarea").fill("{}")
+    call.get_by_role("button", name="Execute").click()
+    expect(call.locator(".live-responses-table tbody .response-col_status").first).to_contain_text(
+        "201"
+    )
+    assert complaints == []
+
+
+def test_the_admin_works_under_the_strict_policy(
+    login: SignIn, estate: Installation, complaints: list[str]
+):
+    page = login("operator")
+    page.goto(f"{estate.url}/admin/balancer/loadbalancer/")
+    page.get_by_role("link", name="demo-web").click()
+    expect(page.locator("#content")).to_contain_text("Change load balancer")
+    page.goto(f"{estate.url}/admin/balancer/backendserver/add/")
+    # An autocomplete is all script: it opens, searches and chooses.
+    page.locator(".field-group .select2-selection").click()
+    page.locator(".select2-search__field").fill("Default")
+    page.locator(".select2-results__option", has_text="Default server group").first.click()
+    expect(page.locator(".field-group .select2-selection")).to_contain_text("Default server group")
+    assert complaints == []
