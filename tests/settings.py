@@ -20,3 +20,10 @@ from console.settings import *  # noqa: E402, F403  (after the lines that it mus
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client builds the middleware anew; it need not walk through all static files.
 WHITENOISE_AUTOREFRESH = True
+
+if not os.environ["DATABASE_URL"]:
+    # A file instead of memory: threads of a test (checkers, live servers) read while others
+    # write, as in production; a database in memory answers "table is locked" to that.
+    _database = DATABASES["default"]  # noqa: F405
+    _database["TEST"] = {"NAME": os.path.join(_directory.name, "tests.sqlite3")}
+    _database["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"

@@ -180,7 +180,7 @@ def test_shards_divide_the_probes(take_turn):
 
 def test_only_one_owner_at_a_time(take_turn, broker):
     first = take_turn()
-    eventually(lambda: broker.client.get(lease_key(0)))
+    eventually(lambda: feed.read_health_versions())
     second = take_turn()
     eventually(lambda: second.is_over)
     assert not first.is_over
