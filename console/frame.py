@@ -31,8 +31,6 @@ class Frame:
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-        self._region_id = ""
-        self._toasts: list[Toast] | None = None
 
     @property
     def user(self) -> Any:
@@ -66,12 +64,14 @@ class Frame:
         """Return every region the user may enter."""
         return list(list_regions(self.user))
 
-    @property
+    @cached_property
     def region_id(self) -> str:
         """Return the region of this page, else the one last visited, else the default."""
         match = self._request.resolver_match
-        named = (match.kwargs.get("region_id") if match else None) or self._region_id
-        return named or self.preference.last_region or settings.OPENCLB_DEFAULT_REGION
+        named = match.kwargs.get("region_id") if match else None
+        known = {region.public_id for region in self.regions}
+        wanted = (named, self.preference.last_region, settings.OPENCLB_DEFAULT_REGION)
+        return next((each for each in wanted if each in known), wanted[-1])
 
     @property
     def region(self) -> Region | None:

@@ -58,11 +58,12 @@ class ActivityRow:
                 return []
             return [ChangedValue("", _shown(before), _shown(after))]
         old, new = _as_dict(before), _as_dict(after)
-        return [
-            ChangedValue(name.replace("_", " "), _shown(old.get(name)), _shown(new.get(name)))
+        values = [
+            ChangedValue(_label(name), _shown(old.get(name)), _shown(new.get(name)))
             for name in {**old, **new}
             if old.get(name) != new.get(name)
         ]
+        return [each for each in values if each.before != each.after]
 
 
 @login_required
@@ -99,6 +100,11 @@ def _condition(chosen: str, text: str) -> Q:
         | Q(object_id__iexact=text)
         | Q(load_balancer_public_id__iexact=text)
     )
+
+
+def _label(name: str) -> str:
+    unit = " (s)" if name.endswith("_s") else ""
+    return name.removesuffix("_s").replace("_", " ") + unit
 
 
 def _as_dict(value: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from balancer.models import Listener, LoadBalancer
 from balancer.selectors.health import ListenerHealth, get_listeners_health
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.load_balancers import list_load_balancers
+from balancer.selectors.publishing import list_reports
 
 SEARCH_FIELDS = (
     ("name", "Instance name"),
@@ -27,13 +28,19 @@ class ListenerLine:
     listener: Listener
     health: ListenerHealth
     group_label: str
+    is_faulty: bool = False
+
+    @property
+    def word(self) -> str:
+        """Return the health word; a listener that a proxy cannot serve has none."""
+        return "Not served" if self.is_faulty and self.listener.is_running else self.health.word
 
     @property
     def health_label(self) -> str:
         """Return "2 of 3 healthy" when that says more than the word."""
         health = self.health
-        is_partly = health.word == "Abnormal" and health.total
-        return f"{health.healthy} of {health.total} healthy" if is_partly else health.word
+        is_partly = self.word == "Abnormal" and health.total
+        return f"{health.healthy} of {health.total} healthy" if is_partly else self.word
 
     @property
     def shown_servers(self) -> Sequence[Any]:
@@ -50,8 +57,8 @@ class InstanceRow:
 
     @property
     def is_abnormal(self) -> bool:
-        """Tell whether any listener has a server that fails its checks."""
-        return any(line.health.word == "Abnormal" for line in self.lines)
+        """Tell whether any listener is not served or has a server that fails its checks."""
+        return any(line.word in ("Abnormal", "Not served") for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +154,12 @@ def _lines(user: Any, rows: Mapping[int, InstanceRow]) -> Iterable[ListenerLine]
         if each.load_balancer_id in rows
     ]
     health = get_listeners_health(listeners)
+    faulty = {fault.listener for report in list_reports() or () for fault in report.faults}
     for listener in listeners:
         group = listener.server_group
         label = "Default" if group is None or group.is_default else group.name
-        yield ListenerLine(listener, health[listener.public_id], label)
+        public_id = listener.public_id
+        yield ListenerLine(listener, health[public_id], label, public_id in faulty)
 
 
 def _counts(rows: Sequence[InstanceRow]) -> Mapping[str, int]:

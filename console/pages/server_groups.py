@@ -50,22 +50,6 @@ class GroupRow:
 
 @login_required
 @require_GET
-def list_default_group(
-    request: HtmxHttpRequest, region_id: str, load_balancer_id: str
-) -> HttpResponse:
-    """Show the default server group of an instance."""
-    return _list(
-        request,
-        region_id,
-        load_balancer_id,
-        kind=GroupKind.DEFAULT,
-        tab="default-group",
-        template="server_groups/default_group.html",
-    )
-
-
-@login_required
-@require_GET
 def list_vserver_groups(
     request: HtmxHttpRequest, region_id: str, load_balancer_id: str
 ) -> HttpResponse:

@@ -19,6 +19,7 @@ HEALTH_MARKS: Mapping[str, tuple[str, str]] = {
     # word: (tone, icon)
     "Normal": ("success", "success"),
     "Abnormal": ("error", "error"),
+    "Not served": ("error", "error"),
     "Unavailable": ("off", "unknown"),
     "Unknown": ("off", "unknown"),
     "Not enabled": ("off", "off"),
@@ -223,4 +224,6 @@ def compact(value: float | None) -> str:
             divisor = 1e3 if unit == "k" else size
             shown = f"{value / divisor:.1f}".removesuffix(".0")
             return f"{shown} {unit}"
+    if abs(value) < 10:
+        return f"{value:.2f}".rstrip("0").rstrip(".")
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

@@ -94,6 +94,7 @@ def test_reason_of_a_proxy_stands_at_the_listener(operator, tab, estate, monkeyp
     monkeypatch.setattr(instance_frame, "get_apply_status", lambda load_balancer: status)
     text = shown(operator.get(tab))
     assert "Not served" in text
+    assert "1 listener not served" in text
     assert "holds this port" in text
     assert "choose another port" in text
 

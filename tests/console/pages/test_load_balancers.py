@@ -4,6 +4,7 @@ import pytest
 
 from balancer.choices import LoadBalancerStatus
 from balancer.models import LoadBalancer, PublishHead
+from proxy.snapshot import ApplyReport, ListenerError, ListenerFault
 from tests.console.markup import check_markup
 
 pytestmark = pytest.mark.django_db
@@ -32,10 +33,20 @@ def test_list_shows_each_instance_with_its_listeners(operator, estate):
     check_markup(text)
 
 
-def test_list_as_fragment_is_the_table_alone(operator, estate):
+def test_list_says_which_listener_no_proxy_can_serve(operator, estate, monkeypatch):
+    fault = ListenerFault("lb", estate.listener.public_id, ListenerError.NOT_PERMITTED, "")
+    report = ApplyReport("n1", at=1.0, started_at=1.0, workers=1, faults=(fault,))
+    monkeypatch.setattr("console.pages.instance_rows.list_reports", lambda: [report])
+    text = shown(operator.get(f"{LIST}?health=abnormal"))
+    assert "Not served" in text
+    assert estate.load_balancer.public_id in text
+
+
+def test_list_as_fragment_is_the_table_and_the_counts(operator, estate):
     response = operator.htmx("get", LIST, target="instance-table")
     text = shown(response)
     assert text.strip().startswith('<div id="instance-table"')
+    assert 'id="quick-filters" hx-swap-oob="true"' in text
     assert "<html" not in text
     assert "HX-Request" in response["Vary"]
 
