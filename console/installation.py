@@ -23,7 +23,7 @@ from console.preparation import prepare_installation
 from console.processes import broker_process, control_processes, demo_process, proxy_process
 from console.supervisor import Supervisor
 
-STOP_GRACE_S = 8.0
+STOP_GRACE_S = 7.0
 IMPATIENT_AFTER_S = 0.5
 BROKER_START_S = 20.0
 LOOK_EVERY_S = 0.1

@@ -1,6 +1,5 @@
 """The one settings module: every value that may differ between installations is read here."""
 
-import importlib.util
 import os
 import secrets
 import socket
@@ -92,10 +91,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 # --- applications --------------------------------------------------------------------------------
-
-
-def _present(*names: str) -> list[str]:
-    return [name for name in names if importlib.util.find_spec(name.rsplit(".", 1)[0])]
 
 
 INSTALLED_APPS = [

@@ -1,7 +1,5 @@
 """Every URL of the control plane: our own health, REST, admin and the console's pages."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 
@@ -13,7 +11,6 @@ urlpatterns = [
     path("readyz", status.show_readiness, name="readyz"),
     path("metrics", status.show_metrics, name="metrics"),
     path("admin/", admin.site.urls),
+    path("api/", include("balancer.api.urls")),
+    path("", include("console.pages.urls")),
 ]
-for prefix, module in (("api/", "balancer.api.urls"), ("", "console.pages.urls")):
-    if find_spec(module):
-        urlpatterns.append(path(prefix, include(module)))
