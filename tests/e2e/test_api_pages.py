@@ -1,5 +1,7 @@
 """The API page and the admin in a real browser: the strict policy stops nothing they need."""
 
+import json
+import urllib.error
 from collections.abc import Callable
 
 import pytest
@@ -52,6 +54,14 @@ def test_a_change_from_the_api_page_carries_the_csrf_token(
         "201"
     )
     assert complaints == []
+
+
+def test_a_body_over_the_limit_is_refused_and_not_cut_off(estate: Installation):
+    """The refusal arrives although the client is still sending (413, not a reset)."""
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        estate.api("POST", "load-balancers/", {"name": "a" * 6_000_000}, role="operator")
+    with refusal.value as answer:
+        assert (answer.status, json.load(answer)["code"]) == (413, "body_too_large")
 
 
 def test_the_admin_works_under_the_strict_policy(
