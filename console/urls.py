@@ -14,3 +14,5 @@ urlpatterns = [
     path("api/", include("balancer.api.urls")),
     path("", include("console.pages.urls")),
 ]
+
+handler500 = "console.pages.errors.show_failure"

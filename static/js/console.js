@@ -69,5 +69,14 @@ document.addEventListener("click", (event) => {
   button.textContent = open ? "Collapse all" : "Expand all";
 });
 
+document.body.addEventListener("htmx:afterSettle", () => {
+  document.querySelectorAll("[data-expand-all]").forEach((button) => {
+    const lines = [...button.closest("table").querySelectorAll("tbody details")];
+    const open = lines.length > 0 && lines.every((line) => line.open);
+    button.setAttribute("aria-expanded", String(open));
+    button.textContent = open ? "Collapse all" : "Expand all";
+  });
+});
+
 // The current tab is in sight on narrow screens, also where CSS cannot say so.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

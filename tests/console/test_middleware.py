@@ -31,11 +31,17 @@ def greet(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
+def break_down(request: HttpRequest) -> HttpResponse:
+    raise ZeroDivisionError
+
+
 urlpatterns = [
+    path("break", break_down),
     path("refuse/<slug:name>", refuse),
     path("greet", greet),
     path("", include("console.urls")),
 ]
+handler500 = "console.pages.errors.show_failure"
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.console.test_middleware")]
 
 
@@ -71,6 +77,14 @@ def test_toast_reaches_htmx_in_a_header_and_a_page_once(operator):
     assert "Weight of web-1: 100 → 50" in first
     assert 'action="/undo"' in first
     assert "Weight of web-1" not in operator.get("/refuse/conflict").content.decode()
+
+
+def test_our_own_fault_is_a_page_with_the_number_of_the_request(operator):
+    operator.raise_request_exception = False
+    response = operator.get("/break")
+    assert response.status_code == 500
+    assert response["X-Request-Id"] in response.content.decode()
+    check_markup(response.content.decode())
 
 
 @override_settings(LOGIN_URL="/login/")

@@ -1,0 +1,23 @@
+// Says in words how soon a dead server is noticed with the check settings that stand in the form.
+
+const read = (form, name) => {
+  const text = form.elements[name]?.value ?? "";
+  return /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+};
+
+function tell(output) {
+  const [interval, timeout, down, up] =
+    ["check_interval_s", "check_timeout_s", "check_unhealthy_threshold", "check_healthy_threshold"].map((name) => read(output.form, name));
+  const out = timeout * down + interval * (down - 1);
+  const back = interval * (up - 1);
+  output.value = Number.isNaN(out + back)
+    ? "Enter whole numbers to see how soon a dead server is noticed."
+    : `A server that hangs gets nothing new after ${out} s at most, one that refuses connections after ${interval * (down - 1)} s. ` +
+      `A repaired one is back ${back} s after its first good answer.`;
+}
+
+const outputs = document.querySelectorAll("output[data-detection]");
+outputs.forEach((output) => {
+  tell(output);
+  output.form.addEventListener("input", () => tell(output));
+});
