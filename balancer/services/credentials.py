@@ -105,7 +105,7 @@ def note_use(credential: ApiToken | AccessKey) -> None:
     if credential.last_used_at and now - credential.last_used_at < LAST_USE_PRECISION:
         return
     with contextlib.suppress(DatabaseError), transaction.atomic():
-        type(credential).objects.filter(pk=credential.pk).update(last_used_at=now)  # type: ignore[attr-defined]
+        type(credential).objects.filter(pk=credential.pk).update(last_used_at=now)
 
 
 def _switch_access_key(actor: Actor, key: AccessKey, *, is_active: bool) -> AccessKey:
