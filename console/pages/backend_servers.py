@@ -89,6 +89,7 @@ def table_context(request: HtmxHttpRequest, group: ServerGroup) -> dict[str, Any
         "search_fields": SEARCH_FIELDS,
         "power_states": [(PowerState.RUNNING, "Running"), (PowerState.STOPPED, "Stopped")],
         "table_query": query.urlencode(),
+        "shown_query": list(query.items()),
     }
 
 

@@ -128,7 +128,8 @@ const tellChange = (table) => table.dispatchEvent(new Event("change", { bubbles:
 
 // --- replicate and reset, and taking them back ---
 
-const undoable = new WeakMap();
+const undoable = new WeakMap(); // table: its last copy or Reset
+const offers = new WeakMap(); // toast: the table that it offers to restore
 
 function setValues(table, changes, text) {
   const real = changes.filter(({ field, after }) => field.value !== after).map((change) => ({ ...change, before: change.field.value }));
@@ -149,6 +150,7 @@ function setValues(table, changes, text) {
   const warning = twice ? ". Rows with the same server and port must be changed" : "";
   const toast = showToast({ level, text: `${count(real.length, "row", "rows")} ${text}${where}${warning}`, undo });
   undoable.set(table, { real, toast });
+  offers.set(toast, table);
 }
 
 function takeBack(table) {
@@ -452,6 +454,11 @@ document.addEventListener("submit", (event) => {
 }, true);
 
 function prepareTables(root) {
+  // A table that is gone takes its offer of undo with it.
+  document.querySelectorAll("#toasts .toast").forEach((toast) => {
+    const table = offers.get(toast);
+    if (table && !table.isConnected) toast.querySelector("[data-toast-close]").click();
+  });
   root.querySelectorAll("[data-server-table]").forEach((table) => {
     table.querySelectorAll("[data-needs-script]").forEach((part) => { part.hidden = false; });
     renumber(table);
