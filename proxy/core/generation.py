@@ -5,13 +5,12 @@ scheduler of its own, which goes on where the one of the plan before it stands.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from proxy.core.health import Availability, Target
+from proxy.core.health import UNCHECKED, Availability, Target
 from proxy.core.reasons import Reason
 from proxy.core.scheduling.weighted_round_robin import WeightedRoundRobin
 from proxy.snapshot import (
-    HealthCheck,
     Listener,
     Protocol,
     SchedulerName,
@@ -23,6 +22,8 @@ from proxy.snapshot import (
 
 SERVED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.HTTP})
 SERVED_SCHEDULERS = frozenset({SchedulerName.WEIGHTED_ROUND_ROBIN})
+MOST_EARLIER_PROBES = 4
+"""Enough for a form that is saved a few times within one check interval."""
 
 __all__ = ["Generation", "ListenerPlan", "Target", "build_generation", "unserved_reason"]
 
@@ -150,23 +151,28 @@ def _targets(
     listener: Listener, group: ServerGroup, previous: ListenerPlan | None
 ) -> tuple[Target, ...]:
     """Return the group's servers as this listener reaches them; unchanged ones are kept."""
-    known = {}
-    if previous and previous.listener.health_check == listener.health_check:
-        known = {target.server_id: target for target in previous.targets}
+    known = {target.server_id: target for target in previous.targets} if previous else {}
+    same_check = previous is not None and previous.listener.health_check == listener.health_check
     return tuple(
-        _target(server, listener.backend_port, listener.health_check, known.get(server.id))
+        _target(server, listener, known.get(server.id), same_check=same_check)
         for server in group.servers
     )
 
 
 def _target(
-    server: Server, backend_port: int | None, check: HealthCheck | None, known: Target | None
+    server: Server, listener: Listener, known: Target | None, *, same_check: bool
 ) -> Target:
-    port = server.port if server.port is not None else backend_port
+    port = server.port if server.port is not None else listener.backend_port
     assert port is not None  # Snapshot.validate has seen to it
-    if known and (known.address, known.port) == (server.address, port):
-        if known.weight == server.weight:
-            return known
-        return Target(server.id, server.address, port, server.weight, known.probe)
+    if known and (known.address, known.port) != (server.address, port):
+        known = None
+    if known and same_check and known.weight == server.weight:
+        return known
+    if known and same_check:
+        return replace(known, weight=server.weight)
+    check = listener.health_check
     probe = probe_id(server.address, port, check) if check else None
-    return Target(server.id, server.address, port, server.weight, probe)
+    earlier = (
+        (known.probe or UNCHECKED, *known.earlier_probes)[:MOST_EARLIER_PROBES] if known else ()
+    )
+    return Target(server.id, server.address, port, server.weight, probe, earlier)

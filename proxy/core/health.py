@@ -14,15 +14,25 @@ EJECTION_S = 2.0
 """How long a server is passed over after a refused or timed-out connect."""
 
 
+UNCHECKED = "unchecked"
+"""Stands in ``Target.earlier_probes`` for a time when the listener's checks were off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One server as a listener reaches it. ``probe`` None: checks are off, so it may serve."""
+    """One server as a listener reaches it. ``probe`` None: checks are off, so it may serve.
+
+    ``earlier_probes`` are those of the same server under the listener's check settings before, the
+    latest first: they vouch for it until the new settings have their first word, so that editing a
+    health check interrupts nobody.
+    """
 
     server_id: str
     address: str
     port: int
     weight: int
     probe: str | None
+    earlier_probes: tuple[str, ...] = ()
 
 
 class Availability:
@@ -79,7 +89,14 @@ class Availability:
 
     def is_healthy(self, target: Target) -> bool:
         """Tell what the checks say of the target; with checks off that is yes."""
-        return target.probe is None or target.probe in self._healthy
+        if target.probe is None or target.probe in self._healthy:
+            return True
+        for probe in (target.probe, *target.earlier_probes):
+            if probe == UNCHECKED or probe in self._healthy:
+                return True
+            if self._is_unhealthy(probe):
+                return False
+        return False
 
     def is_available(self, target: Target, now: float) -> bool:
         """Tell whether the target may be given new work."""
@@ -100,6 +117,11 @@ class Availability:
         self._ejected = {key: until for key, until in self._ejected.items() if until > now}
         self.next_return = min(self._ejected.values(), default=math.inf)
         self.stamp += 1
+
+    def _is_unhealthy(self, probe: str) -> bool:
+        return any(
+            table.statuses.get(probe) is HealthStatus.UNHEALTHY for table in self._tables.values()
+        )
 
     def _note(self, probe: str, status: HealthStatus) -> None:
         if status is HealthStatus.HEALTHY:

@@ -183,3 +183,58 @@ def test_only_what_this_proxy_can_do_gets_a_plan(changes, served):
     generation = build_generation(replace(built, listeners=(listener,)), None)
     assert bool(generation.listeners) is served
     assert (unserved_reason(listener) is None) is served
+
+
+OTHER_CHECK = replace(CHECK, interval_s=9)
+BAD_CHECK = replace(CHECK, port=1)
+
+
+def tell(availability: Availability, check: HealthCheck, status: HealthStatus, at: int) -> None:
+    """Say of the only server what a probe with these settings has found."""
+    probe = probe_id("10.0.0.1", 8080, check)
+    assert availability.apply(HealthDelta(0, 1, at, {probe: status}))
+
+
+def picked(generation: Generation, availability: Availability) -> str:
+    """Return the server's name, or the reason for none."""
+    choice = plan_of(generation).pick(availability, 0.0)
+    return str(choice) if isinstance(choice, Reason) else choice.server_id
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        pytest.param([CHECK, OTHER_CHECK], id="other-settings"),
+        pytest.param([CHECK, OTHER_CHECK, BAD_CHECK], id="edited-twice-before-the-first-word"),
+        pytest.param([None, OTHER_CHECK], id="checks-turned-on"),
+    ],
+)
+def test_server_serves_on_while_new_check_settings_have_no_word_yet(checks):
+    generation = build_generation(snapshot({"a": 1}, CHECK), None)
+    availability = healthy(plan_of(generation), "a")
+    for version, check in enumerate(checks, 2):
+        generation = build_generation(snapshot({"a": 1}, check, version), generation)
+    assert picked(generation, availability) == "a"
+    tell(availability, checks[-1], HealthStatus.UNHEALTHY, 2)
+    assert picked(generation, availability) == Reason.NO_HEALTHY_SERVER
+    tell(availability, checks[-1], HealthStatus.HEALTHY, 3)
+    assert picked(generation, availability) == "a"
+
+
+def test_server_that_failed_the_settings_before_waits_for_its_first_success():
+    generation = build_generation(snapshot({"a": 1}, CHECK), None)
+    availability = healthy(plan_of(generation))
+    tell(availability, CHECK, HealthStatus.UNHEALTHY, 2)
+    generation = build_generation(snapshot({"a": 1}, OTHER_CHECK, 2), generation)
+    assert picked(generation, availability) == Reason.NO_HEALTHY_SERVER
+    tell(availability, OTHER_CHECK, HealthStatus.HEALTHY, 3)
+    assert picked(generation, availability) == "a"
+
+
+def test_server_that_moved_to_another_port_is_a_new_one():
+    generation = build_generation(snapshot({"a": 1}, CHECK), None)
+    availability = healthy(plan_of(generation), "a")
+    moved = snapshot({"a": 1}, CHECK, 2)
+    moved = replace(moved, listeners=(replace(moved.listeners[0], backend_port=9090),))
+    generation = build_generation(moved, generation)
+    assert picked(generation, availability) == Reason.NO_HEALTHY_SERVER
