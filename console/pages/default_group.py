@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from balancer.actors import Actor
@@ -71,9 +71,7 @@ def show_dialog(
 def finish(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> HttpResponse:
     """End an act: htmx refreshes the table, everybody else goes back to the tab."""
     if not wants_fragment(request):
-        response = HttpResponse(status=303)
-        response["Location"] = tab_url(load_balancer)
-        return response
+        return HttpResponseRedirect(tab_url(load_balancer))
     response = HttpResponse(status=204)
     response["HX-Trigger"] = json.dumps({"objectsChanged": None})
     return response

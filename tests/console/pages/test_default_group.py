@@ -8,8 +8,10 @@ import pytest
 
 from balancer.actors import Actor
 from balancer.models import Activity, BackendServer, LoadBalancer
+from balancer.selectors.health import ServerHealth
 from balancer.services.backend_servers import set_server_weight
 from balancer.services.load_balancers import set_modification_protection
+from proxy.snapshot import HealthStatus
 from tests.balancer.machines import machines
 from tests.console.markup import check_markup
 
@@ -51,17 +53,21 @@ def test_s50_table_shows_servers_with_their_shares(operator, tab):
     for words in ("10.0.0.1 (Private)", "vpc-1", "vsw-1", "Running", "ECS Instance ID/Name"):
         assert words in text
     shares = re.findall(r'share-value">([^<]+)<', text)
-    # No check has finished, so nobody takes requests yet: the share is of those that can serve.
-    assert shares == ["0 %", "0 %", "0 %"]
+    assert shares == ["50 %", "30 %", "20 %"]
     check_markup(text)
 
 
-def test_i1_shares_follow_weights_when_all_can_serve(operator, tab, estate):
-    estate.listener.check_enabled = False
-    estate.listener.save()
+def test_i1_only_servers_that_can_serve_have_a_share(operator, tab, estate, monkeypatch):
+    words = ("Abnormal", "Normal", "Normal")
+    health = {
+        each.public_id: ServerHealth(HealthStatus.UNKNOWN, word, "connection refused")
+        for each, word in zip(estate.servers, words, strict=True)
+    }
+    monkeypatch.setattr("console.pages.server_rows.get_group_health", lambda *_: health)
     text = shown(operator.get(tab))
-    assert re.findall(r'share-value">([^<]+)<', text) == ["50 %", "30 %", "20 %"]
-    assert "3 of 3 take new requests" in text
+    assert re.findall(r'share-value">([^<]+)<', text) == ["0 %", "60 %", "40 %"]
+    assert "2 of 3 take new requests" in text
+    assert "connection refused" in text
 
 
 def test_s51_empty_group_says_so_and_who_suffers(operator, tab):
@@ -145,7 +151,7 @@ def test_f3_2_weight_is_saved_with_undo(operator, tab, first):
 
 def test_f3_2_without_script_the_tab_comes_back(operator, tab, first):
     answer = operator.post(weight_page(tab, first), sent(first, "60"), follow=True)
-    assert answer.redirect_chain == [(tab, 303)]
+    assert answer.redirect_chain == [(tab, 302)]
     assert "Weight of 10.0.0.1: 50 → 60" in shown(answer)
     assert weight_of(first) == 60
 
@@ -295,10 +301,8 @@ def test_f4_1_the_question_names_server_and_effect(operator, tab, estate, first)
     estate.listener.check_enabled = False
     estate.listener.save()
     page = f"{tab}/remove?server={first.public_id}"
-    for text in (
-        shown(operator.htmx("get", page, target="dialog-slot")),
-        shown(operator.get(page)),
-    ):
+    answers = (operator.htmx("get", page, target="dialog-slot"), operator.get(page))
+    for text in map(shown, answers):
         assert "Remove 10.0.0.1 from the default group?" in text
         assert "share of 50 % moves to the 2 servers" in text
         assert "Set weight to 0 instead" in text
