@@ -77,9 +77,9 @@ def configuration() -> dict[str, Any]:
             "socket_timeout": 2,
             "socket_keepalive": True,
             "global_keyprefix": "openclb:celery:",
-        # Sending a task fails at once, not after six seconds inside somebody's request; workers
-        # and beat have their own patience (SteadyConnection, the next tick).
-        "max_retries": 0,
+            # Sending a task fails at once, not after six seconds inside somebody's request; workers
+            # and beat have their own patience (SteadyConnection, the next tick).
+            "max_retries": 0,
         },
         # A committed change never waits for the broker: reconcile makes up for a lost message.
         "task_publish_retry": False,
