@@ -19,6 +19,7 @@ run: $(VENV)/runtime.stamp ## start everything in the foreground; ARGS="..." goe
 test: $(VENV)/dev.stamp browser ## run the whole test suite; ARGS="..." goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
+check: export OPENCLB_DATA_DIR = $(VENV)/check
 check: $(VENV)/dev.stamp ## format, lint, types, missing migrations
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
