@@ -1,6 +1,7 @@
 """The form of a TCP or HTTP listener; numbers go to the service as typed, it reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -18,7 +19,9 @@ from balancer.constants import (
     MAX_NAME_CHARACTERS,
     MAX_PATH_CHARACTERS,
 )
+from balancer.domain.listeners import check_options
 from balancer.domain.numbers import read_integer
+from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
 from proxy.snapshot import CheckKind, Protocol
@@ -84,7 +87,7 @@ class ListenerForm(forms.Form):
     established_timeout_s = _number(
         "Idle timeout of connections", DEFAULT_ESTABLISHED_TIMEOUT_S, "10–900 s."
     )
-    check_enabled = forms.BooleanField(label="Health check", required=False, initial=True)
+    check_enabled = forms.BooleanField(label="Check the servers", required=False, initial=True)
     check_kind = forms.ChoiceField(
         label="Check protocol",
         choices=CHECK_KINDS,
@@ -143,19 +146,29 @@ class ListenerForm(forms.Form):
             self.initial = {**self.initial, **initial_of(listener)}
 
     def clean(self) -> dict[str, Any]:
-        """Hold the thresholds to the console's range, narrower than that of the APIs."""
+        """Ask the domain about everything at once, so that no error hides another.
+
+        The thresholds are held to the console's range, narrower than that of the APIs.
+        """
         values = super().clean() or {}
-        least, most = CONSOLE_CHECK_THRESHOLD_RANGE
         for name in ("check_unhealthy_threshold", "check_healthy_threshold"):
-            label = self.fields[name].label
-            try:
-                read_integer(
-                    values.get(name), field=name, minimum=least, maximum=most, label=str(label)
-                )
-            except Invalid as error:
-                if name not in self.errors:
-                    self.add_error(name, error.message)
+            self._ask(partial(_read_threshold, values.get(name), name, self.fields[name].label))
+        if "port" in self.fields:
+            self._ask(partial(check_port, values.get("port"), "port", "Listening port"))
+        if values.get("server_group") is None:
+            self._ask(partial(check_port, values.get("backend_port"), "backend_port"))
+        given = {name: value for name, value in self.options().items() if value not in ("", None)}
+        self._ask(partial(check_options, given, protocol=self.protocol_value))
         return values
+
+    def _ask(self, check: Callable[[], object]) -> None:
+        """Put what the domain refuses at its fields, one message each."""
+        try:
+            check()
+        except Invalid as error:
+            for name, texts in error.fields.items():
+                if name in self.fields and name not in self.errors:
+                    self.add_error(name, texts[0])
 
     @property
     def protocol_value(self) -> str:
@@ -167,10 +180,11 @@ class ListenerForm(forms.Form):
     def options(self) -> Mapping[str, Any]:
         """Return the arguments of the service, without what protocol and check do not use."""
         values = dict(self.cleaned_data)
+        values.setdefault("server_group", None)
         unused: tuple[str, ...] = TCP_ONLY if self.protocol_value == Protocol.HTTP else HTTP_ONLY
         if self.protocol_value == Protocol.HTTP:
             values["check_kind"] = CheckKind.HTTP.value
-        if values["check_kind"] != CheckKind.HTTP:
+        if values.get("check_kind") != CheckKind.HTTP:
             unused += HTTP_CHECK_ONLY
         for name in ("protocol", "port", "start", "expected", *unused):
             values.pop(name, None)
@@ -179,8 +193,13 @@ class ListenerForm(forms.Form):
         if "check_expected_classes" in values:
             values["check_expected_classes"] = ",".join(sorted(values["check_expected_classes"]))
         for name in ("backend_port", "check_port"):
-            values[name] = values[name] or None
+            values[name] = values.get(name) or None
         return values
+
+
+def _read_threshold(value: object, name: str, label: object) -> int:
+    least, most = CONSOLE_CHECK_THRESHOLD_RANGE
+    return read_integer(value, field=name, minimum=least, maximum=most, label=str(label))
 
 
 def initial_of(listener: Listener) -> dict[str, Any]:

@@ -12,8 +12,8 @@ function tell(output) {
   const back = interval * (up - 1);
   output.value = Number.isNaN(out + back)
     ? "Enter whole numbers to see how soon a dead server is noticed."
-    : `A server that hangs gets nothing new after ${out} s at most, one that refuses connections after ${interval * (down - 1)} s. ` +
-      `A repaired one is back ${back} s after its first good answer.`;
+    : `A server that hangs gets nothing new after ${out}\u00a0s at most, one that refuses connections after ${interval * (down - 1)}\u00a0s. ` +
+      `A repaired one is back ${back}\u00a0s after its first good answer.`;
 }
 
 const outputs = document.querySelectorAll("output[data-detection]");

@@ -147,6 +147,13 @@ def test_bad_input_is_refused_at_its_field(operator, tab, changes, field):
     check_markup(shown(response))
 
 
+def test_all_errors_are_said_at_once(operator, tab):
+    bad = {"port": "0", "backend_port": "", "check_interval_s": "99", "check_timeout_s": "x"}
+    text = shown(operator.post(f"{tab}/new", {**NEW, **bad}))
+    for field in bad:
+        assert f'id="id_{field}-error"' in text
+
+
 def test_port_in_use_is_said_at_the_port(operator, tab):
     """F10.2."""
     response = operator.post(f"{tab}/new", {**NEW, "port": "80"})
