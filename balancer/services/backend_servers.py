@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from balancer.actors import Actor
 from balancer.domain.names import check_description
@@ -23,6 +24,7 @@ __all__ = [
     "create_entries",
     "describe_entries",
     "describe_server",
+    "list_entries",
     "remove_servers",
     "set_server_weight",
     "set_server_weights",
@@ -194,6 +196,11 @@ def describe_server(
     return server
 
 
+def list_entries(group: ServerGroup) -> QuerySet[BackendServer]:
+    """Return the rows of a group with their machines, in the order they were added."""
+    return group.servers.select_related(*_MACHINES).order_by("pk")
+
+
 def describe_entries(rows: Iterable[BackendServer]) -> list[dict[str, Any]]:
     """Return what the activity log keeps of servers."""
     return [
@@ -227,8 +234,8 @@ def _lock_server(server_pk: int) -> BackendServer:
     return server
 
 
-def _lock_servers(group: ServerGroup) -> Any:
-    return group.servers.select_for_update(of=("self",)).select_related(*_MACHINES).order_by("pk")
+def _lock_servers(group: ServerGroup) -> QuerySet[BackendServer]:
+    return list_entries(group).select_for_update(of=("self",))
 
 
 def _check_weights(weights: Mapping[str, Any], rows: Mapping[str, BackendServer]) -> dict[str, int]:

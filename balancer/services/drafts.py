@@ -13,7 +13,7 @@ def save_draft(
     if draft is None:
         return Draft.objects.create(user=user, kind=kind, subject_id=subject_id, content=content)
     draft.content = content
-    draft.save(update_fields=["content", "updated_at"])
+    draft.save()  # every column: the same panel in another tab may have discarded it meanwhile
     return draft
 
 

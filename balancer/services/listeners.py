@@ -200,6 +200,9 @@ def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> N
 def _check_group(listener: Listener) -> None:
     """A listener has a group of its own instance, or the port of its default group's servers."""
     group: ServerGroup | None = listener.server_group
+    if group is not None and not ServerGroup.objects.filter(pk=group.pk).exists():
+        message = f"Server group {group.public_id} does not exist any more."
+        raise Invalid("group_not_found", message, fields={"server_group": [message]})
     if group is not None and group.load_balancer_id != listener.load_balancer_id:
         message = f"Server group {group.public_id} belongs to another instance."
         raise Invalid("foreign_group", message, fields={"server_group": [message]})

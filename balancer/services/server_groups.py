@@ -11,7 +11,12 @@ from balancer.domain.quotas import check_quota
 from balancer.exceptions import Conflict, Invalid
 from balancer.models import ForwardingRule, Listener, LoadBalancer, ServerGroup
 from balancer.services.activity import record_activity
-from balancer.services.backend_servers import NewServer, create_entries, describe_entries
+from balancer.services.backend_servers import (
+    NewServer,
+    create_entries,
+    describe_entries,
+    list_entries,
+)
 from balancer.services.locks import check_fresh, lock_group, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
 from proxy.snapshot import GroupKind
@@ -99,7 +104,7 @@ def delete_server_group(*, actor: Actor, group: ServerGroup) -> None:
         "server_group.deleted",
         group,
         load_balancer=load_balancer,
-        before={"name": group.name, "servers": describe_entries(group.servers.all())},
+        before={"name": group.name, "servers": describe_entries(list_entries(group))},
     )
     group.delete()
     request_publish(load_balancer)

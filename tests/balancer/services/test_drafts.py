@@ -49,3 +49,11 @@ def test_discarded_input_is_gone(owner, draft):
     discard_draft(draft)
     with pytest.raises(NotFound):
         get_draft(owner, public_id)
+
+
+def test_input_survives_that_another_tab_discarded_it(owner, draft):
+    discard_draft(get_draft(owner, draft.public_id))
+    save_draft(
+        user=owner, kind=draft.kind, subject_id="rsp-1", content={"weight": "70"}, draft=draft
+    )
+    assert get_draft(owner, draft.public_id).content == {"weight": "70"}

@@ -281,3 +281,16 @@ def test_a_listener_that_is_gone_is_not_found(actor, estate):
             act(actor=actor, listener=estate.listener)
     with pytest.raises(NotFound):
         update_listener(actor=actor, listener=estate.listener, name="new")
+
+
+def test_a_group_that_was_deleted_meanwhile_is_named(actor, estate, recorder):
+    group = ServerGroup.objects.create(
+        load_balancer=estate.load_balancer, kind=GroupKind.VSERVER, name="blue"
+    )
+    ServerGroup.objects.filter(pk=group.pk).delete()
+    with pytest.raises(Invalid, match="does not exist any more") as refused:
+        create(actor, estate, server_group=group)
+    assert list(refused.value.fields) == ["server_group"]
+    with pytest.raises(Invalid, match="does not exist any more"):
+        update_listener(actor=actor, listener=estate.listener, server_group=group)
+    recorder.assert_nothing_happened()
