@@ -10,6 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from balancer.constants import MAX_PORT, MIN_PORT
+from balancer.domain.networks import read_address
 from balancer.domain.numbers import read_integer
 from balancer.exceptions import Invalid
 
@@ -87,6 +88,21 @@ class PortFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped li
         except Invalid as error:
             raise ValidationError({**error.fields}) from error
         return queryset.filter(**{name: port})
+
+
+class AddressFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library
+    """A whole IPv4 address; PostgreSQL compares with nothing else."""
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Return the rows with this address."""
+        name = str(self.field_name)
+        if not value:
+            return queryset
+        try:
+            address = read_address(value, field=name)
+        except Invalid as error:
+            raise ValidationError({**error.fields}) from error
+        return queryset.filter(**{name: address})
 
 
 class ResourceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped library

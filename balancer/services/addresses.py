@@ -46,7 +46,7 @@ def publish_users(entries: Any) -> None:
     """Publish every load balancer that uses one of the entries, in id order.
 
     The caller holds the machine's lock, so the load balancers' own locks, which come before it in
-    the order, are not taken: whoever adds the machine to one more waits for the machine.
+    the order, are not taken: whoever adds the machine to one more locks it too.
     """
     keys = set(entries.values_list("group__load_balancer_id", flat=True))
     for load_balancer in LoadBalancer.objects.filter(pk__in=keys).order_by("public_id"):

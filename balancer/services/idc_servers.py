@@ -10,14 +10,14 @@ from django.db import transaction
 from balancer.actors import Actor
 from balancer.constants import DEFAULT_WEIGHT
 from balancer.domain.names import check_machine_name
-from balancer.domain.networks import check_server_address
+from balancer.domain.networks import check_server_address, read_address
 from balancer.domain.refusals import RefusalCollector
 from balancer.exceptions import Invalid
 from balancer.models import BackendServer, IdcServer, Region, ServerGroup
 from balancer.services.activity import record_activity
 from balancer.services.addresses import check_address_free, check_unused, publish_users
 from balancer.services.backend_servers import NewServer, add_servers
-from balancer.services.locks import check_fresh, save_edit
+from balancer.services.locks import check_fresh, lock_addresses, lock_row, save_edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ def register_idc_server(
 ) -> IdcServer:
     """Add a machine to the inventory."""
     values = _check(name=name, address=address, link=link, note=note)
+    lock_addresses()
     check_address_free(values["address"])
     server = IdcServer.objects.create(region=region, **values)
     record_activity(actor, "idc_server.registered", server, after=values)
@@ -54,13 +55,11 @@ def add_idc_servers(
     """
     collector, wanted = RefusalCollector(), list[NewServer]()
     region = group.load_balancer.region
-    known = {
-        each.address: each
-        for each in IdcServer.objects.filter(address__in=[row.address.strip() for row in rows])
-    }
+    lock_addresses()
+    known = _known_servers(rows)
     for at, row in enumerate(rows):
         try:
-            server = known.get(row.address.strip()) or register_idc_server(
+            server = known.get(_usual_form(row.address)) or register_idc_server(
                 actor=actor,
                 region=region,
                 name=row.name,
@@ -90,12 +89,27 @@ def add_idc_servers(
         raise Invalid(error.code, error.message, fields=fields, **error.details) from error
 
 
+def _known_servers(rows: Sequence[IdcRow]) -> dict[str, IdcServer]:
+    addresses = {_usual_form(row.address) for row in rows} - {""}
+    return {each.address: each for each in IdcServer.objects.filter(address__in=addresses)}
+
+
+def _usual_form(address: str) -> str:
+    """Return the address as it is stored, "" for what is none: that is refused at its row."""
+    try:
+        return read_address(address, field="address")
+    except Invalid:
+        return ""
+
+
 @transaction.atomic
 def update_idc_server(
     *, actor: Actor, server: IdcServer, expected: int | None = None, **changes: Any
 ) -> IdcServer:
     """Change name, address, link or note; a new address reaches every load balancer at once."""
-    server = IdcServer.objects.select_for_update().get(pk=server.pk)
+    if "address" in changes:
+        lock_addresses()
+    server = lock_row(server)
     check_fresh(server, expected)
     current = {name: getattr(server, name) for name in ("name", "address", "link", "note")}
     values = _check(**(current | changes))
@@ -122,7 +136,7 @@ def update_idc_server(
 @transaction.atomic
 def unregister_idc_server(*, actor: Actor, server: IdcServer) -> None:
     """Take a machine out of the inventory; refused while a group uses it."""
-    server = IdcServer.objects.select_for_update().get(pk=server.pk)
+    server = lock_row(server)
     check_unused(server.backend_servers.all(), server.name)
     record_activity(actor, "idc_server.unregistered", server, before={"name": server.name})
     server.delete()

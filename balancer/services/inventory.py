@@ -21,7 +21,7 @@ from balancer.models import (
 )
 from balancer.services.activity import record_activity
 from balancer.services.addresses import check_address_free, check_unused, publish_users
-from balancer.services.locks import check_fresh, save_edit
+from balancer.services.locks import check_fresh, lock_addresses, lock_row, save_edit
 
 _INSTANCE_FIELDS = (
     "name",
@@ -37,6 +37,7 @@ _INSTANCE_FIELDS = (
 def create_ecs_instance(*, actor: Actor, vswitch: VSwitch, **values: Any) -> EcsInstance:
     """Register a machine; its zone is that of its vSwitch."""
     checked = _check_instance({"power_state": PowerState.RUNNING, **values})
+    lock_addresses()
     check_address_free(checked["private_address"], field="private_address")
     instance = EcsInstance.objects.create(vswitch=vswitch, zone=vswitch.zone, **checked)
     record_activity(actor, "ecs_instance.registered", instance, after=_plain(instance))
@@ -48,7 +49,9 @@ def update_ecs_instance(
     *, actor: Actor, instance: EcsInstance, expected: int | None = None, **changes: Any
 ) -> EcsInstance:
     """Change a machine; an address reaches every load balancer that uses it (in id order)."""
-    instance = EcsInstance.objects.select_for_update().get(pk=instance.pk)
+    if "private_address" in changes:
+        lock_addresses()
+    instance = lock_row(instance)
     check_fresh(instance, expected)
     before = _plain(instance)
     current = {name: getattr(instance, name) for name in _INSTANCE_FIELDS}
@@ -74,7 +77,7 @@ def update_ecs_instance(
 @transaction.atomic
 def delete_ecs_instance(*, actor: Actor, instance: EcsInstance) -> None:
     """Take a machine out of the inventory; refused while a group uses it or its interfaces."""
-    instance = EcsInstance.objects.select_for_update().get(pk=instance.pk)
+    instance = lock_row(instance)
     check_unused(_entries_of(instance), instance.name)
     record_activity(actor, "ecs_instance.deleted", instance, before=_plain(instance))
     instance.delete()
@@ -93,6 +96,7 @@ def create_network_interface(
     """Register an ENI with its addresses ({"address": …, "is_primary": …}, one primary)."""
     _check_binding(vswitch, instance)
     checked = _check_addresses(addresses)
+    lock_addresses()
     for at, each in enumerate(checked):
         check_address_free(each["address"], field=f"addresses[{at}].address")
     interface = NetworkInterface.objects.create(
@@ -120,7 +124,9 @@ def update_network_interface(
     **changes: Any,
 ) -> NetworkInterface:
     """Change name, binding or addresses; an address that a group uses cannot go away."""
-    interface = NetworkInterface.objects.select_for_update().get(pk=interface.pk)
+    if addresses is not None:
+        lock_addresses()
+    interface = lock_row(interface)
     check_fresh(interface, expected)
     if "name" in changes:
         changes["name"] = check_machine_name(changes["name"])
@@ -146,7 +152,8 @@ def update_network_interface(
 @transaction.atomic
 def delete_network_interface(*, actor: Actor, interface: NetworkInterface) -> None:
     """Take an ENI out of the inventory; refused while a group uses one of its addresses."""
-    interface = NetworkInterface.objects.select_for_update().get(pk=interface.pk)
+    interface = lock_row(interface)
+    _lock_addresses_of(interface)
     check_unused(_entries_at(interface), interface.name)
     record_activity(actor, "network_interface.deleted", interface, before={"name": interface.name})
     interface.delete()
@@ -227,10 +234,15 @@ def _check_addresses(addresses: Sequence[Mapping[str, Any]]) -> list[dict[str, A
     return checked
 
 
+def _lock_addresses_of(interface: NetworkInterface) -> list[InterfaceAddress]:
+    """Return the addresses; whoever adds one of them to a group waits, or has done so before."""
+    return list(interface.addresses.select_for_update().order_by("pk"))
+
+
 def _replace_addresses(interface: NetworkInterface, addresses: Sequence[Mapping[str, Any]]) -> bool:
     """Make the interface have exactly these addresses; rows that stay keep their backends."""
     checked = {each["address"]: each["is_primary"] for each in _check_addresses(addresses)}
-    existing = {each.address: each for each in interface.addresses.all()}
+    existing = {each.address: each for each in _lock_addresses_of(interface)}
     gone = existing.keys() - checked.keys()
     fresh = checked.keys() - existing.keys()
     kept = checked.keys() & existing.keys()

@@ -13,7 +13,12 @@ from balancer.exceptions import Conflict, Invalid, Protected
 from balancer.models import LoadBalancer, Region, ServerGroup, Vpc, VSwitch, Zone
 from balancer.services.activity import record_activity
 from balancer.services.addresses import holder_of, list_addresses
-from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
+from balancer.services.locks import (
+    check_fresh,
+    lock_addresses,
+    lock_load_balancer,
+    save_edit,
+)
 from balancer.services.publishing import request_publish, request_tombstone
 from proxy.snapshot import GroupKind
 
@@ -36,8 +41,7 @@ def create_load_balancer(
     deletion_protection: bool = False,
 ) -> LoadBalancer:
     """Create an instance with an address of the pool and its default server group."""
-    # One creation at a time: two could take the same address or the last place of the quota.
-    list(Region.objects.select_for_update(no_key=True).order_by("pk"))
+    lock_addresses()  # for the last place of the quota too
     check_quota(
         "load_balancers",
         current=LoadBalancer.objects.count(),

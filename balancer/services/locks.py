@@ -1,13 +1,39 @@
-"""Row locks in their one order: load balancer, group, server, PublishHead.
+"""Row locks in their one order: addresses, load balancer, group, server, machine, PublishHead.
 
-SQLite ignores them; there, IMMEDIATE transactions keep writers in line.
+Rows of one table are locked by key, heads by load balancer id. PostgreSQL checks foreign keys at
+the commit and locks their targets then: what a change points at is locked beforehand, in its
+place of the order, where others lock it too. SQLite ignores locks of rows; there, IMMEDIATE
+transactions keep writers in line.
 """
+
+from typing import TypeVar
+
+from django.db.models import Model
 
 from balancer.actors import Actor
 from balancer.choices import Entrance, LoadBalancerStatus
 from balancer.exceptions import Conflict, NotFound, Protected, Stale
-from balancer.models import Activity, BackendServer, LoadBalancer, ServerGroup
+from balancer.models import Activity, BackendServer, LoadBalancer, Region, ServerGroup
 from balancer.models.base import EditedModel
+
+Row = TypeVar("Row", bound=Model)
+
+
+def lock_addresses() -> None:
+    """Let nobody else take an address: several tables hold them, and no constraint sees all."""
+    list(Region.objects.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
+def lock_row(row: Row) -> Row:
+    """Return the row as it is now, locked; raise NotFound when it is gone."""
+    model = type(row)
+    locked = model._default_manager.select_for_update().filter(pk=row.pk).first()
+    if locked is None:
+        noun = str(model._meta.verbose_name)
+        raise NotFound(
+            f"{noun.replace(' ', '_')}_not_found", f"This {noun} does not exist any more."
+        )
+    return locked
 
 
 def lock_load_balancer(

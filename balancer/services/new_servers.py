@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
 
 from balancer.constants import DEFAULT_WEIGHT
 from balancer.domain.names import check_description
@@ -39,6 +41,7 @@ class NewServer:
 
 
 MachineKey = tuple[str, int]  # column, key
+Row = TypeVar("Row", bound=Model)
 
 
 def build_entries(
@@ -71,7 +74,11 @@ def build_entries(
 
 
 class _Machines:
-    """Every machine that the request names, in three queries."""
+    """Every machine that the request names, locked, in two queries for each type.
+
+    Whoever changes or deletes a machine locks it first and then looks for its users, so it finds
+    the rows made here, or they are made of the machine as it is then.
+    """
 
     def __init__(self, servers: Sequence[NewServer]) -> None:
         ids: dict[str, list[str]] = {"ecs": [], "eni": [], "idc": []}
@@ -79,21 +86,23 @@ class _Machines:
             ids.get(each.machine_type, []).append(each.machine_id)
         self._ecs = {
             each.public_id: each
-            for each in EcsInstance.objects.filter(public_id__in=ids["ecs"]).select_related(
-                "zone__region", "vswitch__vpc"
-            )
+            for each in _locked(
+                EcsInstance.objects.filter(public_id__in=ids["ecs"])
+            ).select_related("zone__region", "vswitch__vpc")
         }
         self._eni = {
             (each.interface.public_id, each.address): each
-            for each in InterfaceAddress.objects.filter(
-                interface__public_id__in=ids["eni"]
+            for each in _locked(
+                InterfaceAddress.objects.filter(interface__public_id__in=ids["eni"])
             ).select_related(
                 "interface__vswitch__vpc", "interface__instance", "interface__vswitch__zone__region"
             )
         }
         self._idc = {
             each.public_id: each
-            for each in IdcServer.objects.filter(public_id__in=ids["idc"]).select_related("region")
+            for each in _locked(IdcServer.objects.filter(public_id__in=ids["idc"])).select_related(
+                "region"
+            )
         }
 
     def find(self, wanted: NewServer) -> Machine | None:
@@ -103,6 +112,12 @@ class _Machines:
         if wanted.machine_type == "eni":
             return self._eni.get((wanted.machine_id, wanted.address))
         return self._idc.get(wanted.machine_id)
+
+
+def _locked(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Lock first and read then: what changed while we waited drops out of a read with joins."""
+    list(rows.select_for_update(of=("self",), no_key=True).order_by("pk").only("pk"))
+    return rows
 
 
 def _build(

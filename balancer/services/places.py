@@ -12,6 +12,7 @@ from balancer.domain.names import check_machine_name
 from balancer.exceptions import Conflict, Invalid
 from balancer.models import Region, Vpc, VSwitch, Zone
 from balancer.services.activity import record_activity
+from balancer.services.locks import lock_row
 
 Place = TypeVar("Place", Region, Zone, Vpc, VSwitch)
 
@@ -56,7 +57,7 @@ def create_vswitch(
 def rename_place(*, actor: Actor, place: Place, name: str) -> Place:
     """Give a region, zone, VPC or vSwitch another name."""
     name = check_machine_name(name)
-    place = type(place).objects.select_for_update().get(pk=place.pk)
+    place = lock_row(place)
     if place.name == name:
         return place
     before, place.name = place.name, name
@@ -68,6 +69,7 @@ def rename_place(*, actor: Actor, place: Place, name: str) -> Place:
 @transaction.atomic
 def delete_place(*, actor: Actor, place: Region | Zone | Vpc | VSwitch) -> None:
     """Delete a place that nothing stands in."""
+    place = lock_row(place)
     record_activity(actor, f"{_word(place)}.deleted", place, before={"name": place.name})
     try:
         place.delete()

@@ -73,7 +73,7 @@ def list_activity(request: HtmxHttpRequest, region_id: str) -> HttpResponse:
     region = get_region(user=request.user, right=Right.VIEW, region_id=region_id)
     chosen = request.GET.get("field", "object")
     chosen = chosen if chosen in SEARCH_FIELDS else "object"
-    text = request.GET.get("q", "").strip()
+    text = request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses a NUL
     entries = select_activity(user=request.user)
     if text:
         entries = entries.filter(_condition(chosen, text))

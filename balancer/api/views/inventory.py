@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.filters import AddressFilter, ResourceFilter, id_filter
 from balancer.api.serializers.inventory import (
     EcsInstanceSerializer,
     IdcServerChange,
@@ -137,7 +137,7 @@ class EcsInstanceFilter(ResourceFilter):
     vswitch = id_filter("vswitch", "vSwitch ID.")
     vpc = id_filter("vswitch__vpc", "VPC ID.")
     power_state = django_filters.ChoiceFilter(choices=PowerState.choices)
-    private_address = django_filters.CharFilter(help_text="The whole address.")
+    private_address = AddressFilter(help_text="The whole address.")
 
 
 class NetworkInterfaceFilter(ResourceFilter):
@@ -154,7 +154,7 @@ class IdcServerFilter(ResourceFilter):
     """What a list of IDC servers can be narrowed by."""
 
     region = id_filter("region", "Region ID.")
-    address = django_filters.CharFilter(help_text="The whole address.")
+    address = AddressFilter(help_text="The whole address.")
 
 
 class RegionViewSet(InventoryViewSet):

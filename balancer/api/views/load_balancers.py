@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.filters import AddressFilter, ResourceFilter, id_filter
 from balancer.api.serializers.load_balancers import (
     LoadBalancerChange,
     LoadBalancerSerializer,
@@ -47,7 +47,7 @@ class LoadBalancerFilter(ResourceFilter):
     zone = id_filter("primary_zone", "Primary zone ID.")
     vpc = id_filter("vpc", "VPC ID.")
     name = django_filters.CharFilter(help_text="The whole name.")
-    address = django_filters.CharFilter(help_text="The whole address.")
+    address = AddressFilter(help_text="The whole address.")
     address_type = django_filters.ChoiceFilter(choices=AddressType.choices)
     status = django_filters.ChoiceFilter(choices=LoadBalancerStatus.choices)
 

@@ -49,6 +49,13 @@ def test_the_list_is_filtered_searched_ordered_and_paged(operator, estate):
     assert operator.get(page["next"]).json()["results"][0]["address"] == "127.88.0.1"
 
 
+def test_a_filter_on_an_address_takes_whole_addresses_only(operator, estate):
+    assert operator.get(LIST, {"address": " 127.88.0.1 "}).json()["count"] == 1
+    assert operator.get(LIST, {"address": "127.88.0.9"}).json()["count"] == 0
+    problem = problem_of(operator.get(LIST, {"address": "127.88"}), 400)
+    assert problem["errors"][0]["field"] == "address"
+
+
 def test_a_rename_raises_the_edit_number_and_its_etag(operator, estate):
     read = operator.get(path_of(estate.load_balancer))
     answer = operator.patch(

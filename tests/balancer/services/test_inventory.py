@@ -3,7 +3,7 @@
 import pytest
 
 from balancer.choices import PowerState
-from balancer.exceptions import Conflict, Invalid, Stale
+from balancer.exceptions import Conflict, Invalid, NotFound, Stale
 from balancer.models import EcsInstance, InterfaceAddress, NetworkInterface, Region
 from balancer.services.backend_servers import add_servers
 from balancer.services.inventory import (
@@ -210,3 +210,18 @@ def test_bad_places_are_refused(actor, machines):
             cidr="172.16.1.0/24",
         )
     assert refused.value.fields.keys() == {"zone"}
+
+
+def test_a_machine_or_place_that_is_gone_is_not_found(actor, estate, machines, recorder):
+    machine, region = machines.ecs("gone", "10.0.9.9"), Region.objects.create(public_id="cn-gone")
+    EcsInstance.objects.filter(pk=machine.pk).delete()
+    Region.objects.filter(pk=region.pk).delete()
+    with pytest.raises(NotFound, match="This ECS instance does not exist any more"):
+        update_ecs_instance(actor=actor, instance=machine, name="new")
+    with pytest.raises(NotFound):
+        delete_ecs_instance(actor=actor, instance=machine)
+    with pytest.raises(NotFound, match="This region"):
+        rename_place(actor=actor, place=region, name="new")
+    with pytest.raises(NotFound):
+        delete_place(actor=actor, place=region)
+    recorder.assert_nothing_happened()

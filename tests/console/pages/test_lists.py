@@ -70,6 +70,7 @@ def test_operation_log_says_who_changed_what(viewer, estate):
     action = shown(viewer.get("/console/cn-test/activity?field=action&q=weight changed"))
     assert "25 entries" in action
     assert "Clear filter" in shown(viewer.get("/console/cn-test/activity?field=who&q=bob"))
+    assert viewer.get("/console/cn-test/activity?q=%00").status_code == 200
 
 
 def test_monitoring_says_when_there_is_nothing(viewer, page):
