@@ -85,22 +85,42 @@ document.addEventListener("click", (event) => {
   popover.hidePopover();
 });
 
-// A popover that closes unsaved shows the saved weight again; after an answer of the server only a fresh row can do that.
+// A popover that closes unsaved is again as the server drew it; when others changed the row, a fresh table comes.
+const drawn = new WeakMap();
+let tableIsLate = false;
+
+function takeBack(popover) {
+  if (popover.dataset.answered) {
+    popover.innerHTML = drawn.get(popover);
+    window.htmx?.process(popover);
+  }
+  popover.querySelector("form")?.reset();
+  if (!tableIsLate && popover.dataset.answered !== "409") return;
+  tableIsLate = false;
+  window.htmx?.trigger(tableOf(), "objectsChanged");
+}
+
 document.addEventListener("toggle", (event) => {
   const popover = event.target;
   if (!popover.matches?.(".weight-popover")) return;
-  const row = popover.closest("tr");
-  row?.classList.toggle("is-current", event.newState === "open");
+  popover.closest("tr")?.classList.toggle("is-current", event.newState === "open");
   if (event.newState === "open") {
+    drawn.set(popover, popover.innerHTML);
     const input = popover.querySelector("[data-weight-input]");
     if (input) previewShares(input);
     return;
   }
   restoreShares();
-  const form = popover.querySelector("form");
-  if (popover.dataset.answered) window.htmx?.trigger(tableOf(), "objectsChanged");
-  else form?.reset();
+  takeBack(popover);
+  delete popover.dataset.answered;
 }, true);
+
+// A fresh table never replaces the one in which a weight is being typed.
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "server-table" || !document.querySelector(".weight-popover:popover-open")) return;
+  event.detail.shouldSwap = false;
+  tableIsLate = true;
+});
 
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const popover = event.target.closest?.(".weight-popover") || document.querySelector(".weight-popover:popover-open");
@@ -109,7 +129,7 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
     popover.hidePopover();
     return;
   }
-  popover.dataset.answered = "1";
+  popover.dataset.answered = String(event.detail.xhr.status);
   const first = popover.querySelector("[aria-invalid=true]") || popover.querySelector("[data-autofocus]");
   first?.focus();
   if (first instanceof HTMLInputElement) first.select();

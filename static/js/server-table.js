@@ -347,9 +347,9 @@ document.addEventListener("click", (event) => {
   if (find("[data-add-port]")) { event.preventDefault(); addPort(row); return; }
   if (find("[data-add-row]")) { event.preventDefault(); addBlankRow(table); return; }
   if (find("[data-delete-one]")) { event.preventDefault(); find("[popover]").hidePopover(); deleteRow(row); return; }
-  if (find("[data-delete-all]")) {
+  if (find("[data-delete-all], [data-drop]")) {
     event.preventDefault();
-    find("[popover]").hidePopover();
+    find("[popover]")?.hidePopover();
     deleteRows(table, rowsOf(table).filter((each) => each.dataset.server === row.dataset.server), `${row.dataset.name} deleted from the list`);
     return;
   }
