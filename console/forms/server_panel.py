@@ -36,6 +36,11 @@ class PanelState:
         """Return which machines the list holds: interfaces only in Advanced Mode (S155)."""
         return self.machine_type if self.advanced else "ecs"
 
+    @property
+    def typed_count(self) -> int:
+        """Return how many rows hold something that was typed."""
+        return sum(row != PendingRow(row.key) for row in self.rows)
+
     def read(self, data: QueryDict) -> "PanelState":
         """Return the state with what the posted step holds."""
         if data.get("form_step") == CONFIGURE:

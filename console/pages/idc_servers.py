@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from balancer.exceptions import Invalid
+from balancer.exceptions import Conflict, Invalid, Protected, QuotaExceeded
 from balancer.models import IdcServer, ServerGroup
 from balancer.rights import Right
 from balancer.selectors.backend_servers import list_backend_servers
@@ -24,12 +24,15 @@ from console.forms.idc_servers import (
 )
 from console.forms.server_table import Column, PendingRow, RowErrors, errors_of
 from console.htmx import HtmxHttpRequest, wants_fragment
+from console.middleware import status_of
 from console.pages.default_group import UNPROCESSABLE, actor_of, find_group, tab_url
 from console.pages.instance_frame import instance_context
 from console.pages.panel_answers import close_panel
 from console.pages.server_table import Identity, ServerTable, TableRow, build_table
 from console.pages.server_undo import undo_addition
 from console.toasts import add_toast
+
+OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +75,22 @@ def _add(request: HtmxHttpRequest, group: ServerGroup, servers: list[TypedServer
     known = {each.address: each.name for each in _registered(request.user, group)}
     errors = check_servers(servers, known)
     if not servers:
-        return _show(
-            request, group, [TypedServer()], notes=["Enter at least one server."], bad=True
-        )
+        notes = ["Enter at least one server."]
+        return _show(request, group, [TypedServer()], notes=notes, status=UNPROCESSABLE)
     if errors:
-        return _show(request, group, servers, errors=errors, bad=True)
+        return _show(request, group, servers, errors=errors, status=UNPROCESSABLE)
     if _adds_only_zero(request, group, servers) and not request.POST.get("confirmed"):
-        return _show(request, group, servers, bad=True, asks_zero=True)
+        return _show(request, group, servers, status=UNPROCESSABLE, asks_zero=True)
     try:
         added = add_idc_servers(
             actor=actor_of(request), group=group, rows=[each.to_row() for each in servers]
         )
     except Invalid as error:
         errors, notes = errors_of(error)
-        return _show(request, group, servers, errors=errors, notes=notes, bad=True)
+        return _show(request, group, servers, errors=errors, notes=notes, status=UNPROCESSABLE)
+    except (Conflict, Protected, QuotaExceeded) as error:
+        notes = [error.message]
+        return _show(request, group, servers, notes=notes, status=status_of(error))
     text = f"{len(added)} IDC server{'' if len(added) == 1 else 's'} added"
     add_toast(request, text, undo=undo_addition(group.load_balancer, added))
     return close_panel(request, tab_url(group.load_balancer))
@@ -120,12 +125,11 @@ def _show(
     *,
     errors: RowErrors | None = None,
     notes: Sequence[str] = (),
-    bad: bool = False,
+    status: int = OK,
     **more: Any,
 ) -> HttpResponse:
     context = _context(group, request.user, servers, errors=errors)
     context |= {"panel_notes": notes, **more}
-    status = UNPROCESSABLE if bad else None
     if wants_fragment(request):
         return render(request, context["panel_template"], context, status=status)
     context |= instance_context(request, group.load_balancer, active_tab="default-group")
@@ -154,6 +158,7 @@ def _context(
         "idc_blank": IdcTableRow(TypedServer(), table.blank, {}, is_registered=False),
         "registered": [each for each in registered if each.address not in typed],
         "row_count": len(servers),
+        "typed_count": sum(not each.is_blank for each in servers),
     }
 
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from balancer.choices import DraftKind
-from balancer.exceptions import Invalid, NotFound
+from balancer.exceptions import Conflict, Invalid, NotFound, Protected, QuotaExceeded
 from balancer.models import Draft, ServerGroup
 from balancer.rights import Right
 from balancer.selectors.backend_servers import list_backend_servers
@@ -40,6 +40,7 @@ from console.forms.server_table import (
     errors_of,
 )
 from console.htmx import HtmxHttpRequest, wants_fragment
+from console.middleware import status_of
 from console.pages.default_group import UNPROCESSABLE, actor_of, find_group, tab_url
 from console.pages.instance_frame import instance_context
 from console.pages.panel_answers import close_panel
@@ -57,8 +58,10 @@ def panel_context(request: HtmxHttpRequest, group: ServerGroup) -> dict[str, Any
     """Return the panel as its address names it: step and draft."""
     draft = _find_draft(request, group, request.GET.get("draft", ""))
     state = _state_of(draft)
-    step = CONFIGURE if request.GET.get("step") == CONFIGURE and state.selected else SELECT
-    return _context(request, group, state, draft, step)
+    if request.GET.get("step") == CONFIGURE and state.selected:
+        state = _with_labels(request, group, state)
+        return _context(request, group, state, draft, CONFIGURE)
+    return _context(request, group, state, draft, SELECT)
 
 
 @login_required
@@ -137,6 +140,9 @@ def _add(
     except Invalid as error:
         errors, notes = errors_of(error)
         return _refuse(request, group, state, draft, errors, notes)
+    except (Conflict, Protected, QuotaExceeded) as error:
+        status = status_of(error)
+        return _refuse(request, group, state, draft, {}, [error.message], status=status)
     if draft is not None:
         discard_draft(draft)
     text = f"{len(added)} server{'' if len(added) == 1 else 's'} added"
@@ -151,6 +157,8 @@ def _refuse(
     draft: Draft | None,
     errors: RowErrors,
     notes: Sequence[str],
+    *,
+    status: int = UNPROCESSABLE,
     **more: Any,
 ) -> HttpResponse:
     draft = _keep(request, group, state, draft)
@@ -158,9 +166,9 @@ def _refuse(
     context = _context(request, group, state, draft, step, errors=errors)
     context |= {"panel_notes": notes, **more}
     if wants_fragment(request):
-        return render(request, context["panel_template"], context, status=UNPROCESSABLE)
+        return render(request, context["panel_template"], context, status=status)
     context |= instance_context(request, group.load_balancer, active_tab="default-group")
-    return render(request, "server_panel/page.html", context, status=UNPROCESSABLE)
+    return render(request, "server_panel/page.html", context, status=status)
 
 
 def _adds_only_zero(

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core import signing
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from balancer.actors import Actor
@@ -19,7 +20,7 @@ from balancer.services.backend_servers import (
     remove_servers,
     set_server_weights,
 )
-from console.htmx import HtmxHttpRequest
+from console.htmx import HtmxHttpRequest, wants_fragment
 from console.pages.default_group import actor_of, find_group, finish, tab_url
 from console.toasts import Undo, add_toast
 
@@ -78,6 +79,10 @@ def undo_change(request: HtmxHttpRequest, region_id: str, load_balancer_id: str)
         back = [NewServer(**row) for row in act["removed"]]
         text = f"{_count(add_servers(actor=actor, group=group, servers=back))} back in the group"
     add_toast(request, text)
+    page = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
+    if is_ours and not wants_fragment(request):
+        return HttpResponseRedirect(page)
     return finish(request, group.load_balancer)
 
 

@@ -28,7 +28,9 @@ export function forget(root = document) {
 }
 
 addEventListener("beforeunload", (event) => {
-  if (changedFields()) event.preventDefault();
+  // A form whose input the server keeps as a draft (data-kept) loses nothing by a reload.
+  const atRisk = [...document.querySelectorAll(`${GUARDED}:not([data-kept])`)];
+  if (atRisk.some((form) => changedFields(form.parentElement))) event.preventDefault();
 });
 
 // Links of the page ask with our own dialog; the browser's question is left for closing the window.

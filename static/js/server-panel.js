@@ -12,7 +12,6 @@ function countSelected(form) {
   if (count.querySelector("strong")?.textContent !== told.textContent) {
     count.replaceChildren("You have selected ", told, number === 1 ? " server." : " servers.");
   }
-  form.dataset.dirty = String(number);
   const next = form.querySelector("[data-needs-selection]");
   if (number) {
     next.removeAttribute("aria-disabled");

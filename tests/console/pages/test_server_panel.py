@@ -6,7 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from balancer.actors import Actor
+from balancer.domain import quotas
 from balancer.models import Activity, BackendServer, Draft
+from balancer.rights import Role
+from balancer.services.load_balancers import set_modification_protection
 from tests.balancer.machines import machines
 from tests.console.markup import check_markup
 
@@ -196,8 +200,6 @@ def test_e1_13_reload_restores_the_panel_and_nobody_elses(operator, tab, panel, 
     text = shown(operator.get(address))
     assert "You have selected <strong>1</strong> server." in text
     assert re.search(rf'value="{key(web[0])}"[^>]* checked', text)
-    from balancer.rights import Role
-
     assert "<strong>0</strong> servers" in shown(client_of(Role.ADMIN).get(address))
     assert "<strong>0</strong> servers" in shown(operator.get(f"{tab}?panel=servers&draft=draft-x"))
 
@@ -300,3 +302,29 @@ def test_nonsense_is_answered_without_a_crash(operator, panel):
         {"action": "add", "form_step": "configure", "key": ["nonsense", "ecs:i-no"], "weight": "1"},
     ):
         assert operator.post(panel, data, follow=True).status_code in (200, 422), data
+
+
+def test_a_201st_server_is_refused_with_the_limit_and_input_stays(
+    operator, panel, estate, web, monkeypatch
+):
+    monkeypatch.setitem(quotas._limits, "servers_per_load_balancer", 4)
+    rows = configure((web[0], "41"), (web[1], "42"))
+    for answer in (
+        operator.htmx("post", panel, rows, target="panel-slot"),
+        operator.post(panel, rows),
+    ):
+        assert answer.status_code == 409
+        text = shown(answer)
+        assert "4" in text
+        assert typed_weights(text) == ["41", "42"]
+    assert estate.group.servers.count() == 3
+
+
+def test_423_a_protected_instance_keeps_what_was_typed(operator, panel, estate, web):
+    set_modification_protection(
+        actor=Actor.system(), load_balancer=estate.load_balancer, enabled=True, reason="freeze"
+    )
+    answer = operator.htmx("post", panel, configure((web[0], "41")), target="panel-slot")
+    assert answer.status_code == 423
+    assert "protected against changes" in shown(answer)
+    assert typed_weights(shown(answer)) == ["41"]
