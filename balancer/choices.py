@@ -23,7 +23,7 @@ SCHEDULER_CHOICES = [
 ]
 
 GROUP_KIND_CHOICES = [
-    (GroupKind.DEFAULT.value, "Default server group"),
+    (GroupKind.DEFAULT.value, "Default Server Group"),
     (GroupKind.VSERVER.value, "VServer group"),
     (GroupKind.PRIMARY_SECONDARY.value, "Primary/secondary server group"),
 ]

@@ -286,7 +286,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('public_id', models.CharField(default=functools.partial(balancer.public_ids.new_public_id, *('rsp',), **{}), editable=False, max_length=40, unique=True, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('default', 'Default server group'), ('vserver', 'VServer group'), ('primary_secondary', 'Primary/secondary server group')], max_length=20)),
+                ('kind', models.CharField(choices=[('default', 'Default Server Group'), ('vserver', 'VServer group'), ('primary_secondary', 'Primary/secondary server group')], max_length=20)),
                 ('name', models.CharField(max_length=80)),
                 ('load_balancer', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='server_groups', to='balancer.loadbalancer')),
             ],

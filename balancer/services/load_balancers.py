@@ -22,7 +22,7 @@ from balancer.services.locks import (
 from balancer.services.publishing import request_publish, request_tombstone
 from proxy.snapshot import GroupKind
 
-DEFAULT_GROUP_NAME = "Default server group"
+DEFAULT_GROUP_NAME = "Default Server Group"
 
 
 @transaction.atomic

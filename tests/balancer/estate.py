@@ -40,7 +40,7 @@ class Estate:
             address=address,
         )
         ServerGroup.objects.create(
-            load_balancer=load_balancer, kind=GroupKind.DEFAULT, name="Default server group"
+            load_balancer=load_balancer, kind=GroupKind.DEFAULT, name="Default Server Group"
         )
         return load_balancer
 
@@ -66,7 +66,7 @@ def estate(db: None) -> Estate:
         name="web", region=region, primary_zone=zone, vpc=vpc, address="127.88.0.1"
     )
     group = ServerGroup.objects.create(
-        load_balancer=load_balancer, kind=GroupKind.DEFAULT, name="Default server group"
+        load_balancer=load_balancer, kind=GroupKind.DEFAULT, name="Default Server Group"
     )
     listener = Listener.objects.create(
         load_balancer=load_balancer,

@@ -123,7 +123,7 @@ def test_a_new_name_moves_no_traffic(actor, estate, recorder):
 def test_a_machine_in_use_stays_registered(actor, estate):
     server = register(actor, estate)
     (added,) = add_servers(actor=actor, group=estate.group, servers=[entry(server)])
-    with pytest.raises(Conflict, match="Default server group of web") as refused:
+    with pytest.raises(Conflict, match="Default Server Group of web") as refused:
         unregister_idc_server(actor=actor, server=server)
     assert refused.value.details["users"][0]["group"] == estate.group.public_id
     remove_servers(actor=actor, group=estate.group, server_ids=[added.public_id])

@@ -71,7 +71,7 @@ def test_one_gets_an_address_a_group_and_a_version(actor, region, settings):
     assert created.primary_zone.public_id == "cn-test-a"
     assert (created.status, created.owner) == (LoadBalancerStatus.ACTIVE, actor.name)
     group = created.server_groups.get()
-    assert (group.kind, group.name) == (GroupKind.DEFAULT, "Default server group")
+    assert (group.kind, group.name) == (GroupKind.DEFAULT, "Default Server Group")
     assert PublishHead.objects.get(load_balancer_public_id=created.public_id).wanted == 1
 
 
