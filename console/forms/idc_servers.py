@@ -106,7 +106,7 @@ def check_servers(servers: Sequence[TypedServer], registered: Mapping[str, str])
                 loopback_allowed=settings.OPENCLB_ALLOW_LOOPBACK_SERVERS,
             )
         except Invalid as error:
-            found["address"] = [error.message]
+            found["address"] = [error.message if server.address else "Enter an IPv4 address."]
         if server.address in first:
             found["address"] = [f"{server.address} stands in row {first[server.address] + 1} too."]
         elif server.address:

@@ -91,7 +91,7 @@ let tableIsLate = false;
 
 function takeBack(popover) {
   if (popover.dataset.answered) {
-    popover.innerHTML = drawn.get(popover);
+    popover.replaceChildren(...drawn.get(popover));
     window.htmx?.process(popover);
   }
   popover.querySelector("form")?.reset();
@@ -105,7 +105,7 @@ document.addEventListener("toggle", (event) => {
   if (!popover.matches?.(".weight-popover")) return;
   popover.closest("tr")?.classList.toggle("is-current", event.newState === "open");
   if (event.newState === "open") {
-    drawn.set(popover, popover.innerHTML);
+    drawn.set(popover, [...popover.children].map((part) => part.cloneNode(true)));
     const input = popover.querySelector("[data-weight-input]");
     if (input) previewShares(input);
     return;

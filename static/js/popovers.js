@@ -55,6 +55,7 @@ function moveInMenu(event) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[popovertarget]");
   if (button) {
+    clearTimeout(openTimer); // a click is the answer that hovering waited for
     const popover = document.getElementById(button.getAttribute("popovertarget"));
     if (popover) invokers.set(popover, button);
   }
