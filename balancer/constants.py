@@ -73,6 +73,9 @@ SPECIFICATION_LIMITS: Final[dict[str, tuple[int, int, int]]] = {
     "slb.s3.large": (1_000_000, 100_000, 50_000),
 }
 
+DATABASE_RETRY_AFTER_S: Final = 5
+"""When to try again what the database could not take."""
+
 DRAFT_LIFETIME_H: Final = 24
 NONCE_LIFETIME_S: Final = 15 * 60
 ACTIVITY_LIFETIME_DAYS: Final = 365

@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 import structlog
 from django.conf import settings
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
@@ -98,6 +99,11 @@ class BalancerErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a BalancerError; any other exception is a bug and stays one."""
+        if isinstance(error, IntegrityError):
+            # Two requests stored the same at one moment; the database let one through.
+            error = Conflict(
+                "conflict", "Something else was stored at the same moment that stands in the way."
+            )
         if not isinstance(error, BalancerError):
             return None
         status = status_of(error)

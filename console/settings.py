@@ -153,23 +153,33 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- database ------------------------------------------------------------------------------------
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-SQLITE_BUSY_TIMEOUT_S = 5
+DATABASE_WAIT_S = 5
+"""How long a write waits for another one's lock before it is refused, to be tried again."""
+IDLE_TRANSACTION_S = 30
+"""A process that stands still in the middle of a transaction loses its locks after so long."""
 
 
 def _database(url: str) -> dict[str, Any]:
-    """Return Django's form of a database URL; SQLite gets WAL and orderly writers."""
+    """Return Django's form of a database URL; SQLite gets WAL, both get bounds for waiting."""
     try:
         database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600))
     except ValueError as error:
         env.refuse("DATABASE_URL", f"is not a database URL: {error}")
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = {
-            "timeout": SQLITE_BUSY_TIMEOUT_S,
+            "timeout": DATABASE_WAIT_S,
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL",
         }
     else:
         database["CONN_HEALTH_CHECKS"] = True
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        bounds = (
+            f"-c lock_timeout={DATABASE_WAIT_S}s "
+            f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_S}s"
+        )
+        options = database.setdefault("OPTIONS", {})
+        options["options"] = f"{bounds} {options.get('options', '')}".strip()
     return database
 
 

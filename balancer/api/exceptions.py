@@ -12,6 +12,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 
 from balancer.api.etags import etag
+from balancer.constants import DATABASE_RETRY_AFTER_S
 from balancer.exceptions import (
     BalancerError,
     Conflict,
@@ -27,7 +28,6 @@ PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:openclb:problem:"
 MAX_MESSAGE_CHARACTERS = 400
 MAX_ERRORS = 50
-RETRY_AFTER_S = 5
 
 API_NAMES = {"public_id": "id"}
 """Columns that have a shorter name in this API."""
@@ -131,7 +131,7 @@ def _django_refusal(error: Exception) -> Response | None:
             return Problem(409, "conflict", detail).response()
         case OperationalError():
             detail = "The database cannot take this now; nothing was stored. Try again."
-            headers = {"Retry-After": str(RETRY_AFTER_S)}
+            headers = {"Retry-After": str(DATABASE_RETRY_AFTER_S)}
             return Problem(503, "database_unavailable", detail).response(headers)
         case _:
             return None

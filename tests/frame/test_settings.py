@@ -65,6 +65,7 @@ def test_postgresql_url_is_taken_apart_and_loopback_servers_are_off(tmp_path):
     assert (database["HOST"], database["PORT"]) == ("db.example", 5433)
     assert (database["USER"], database["PASSWORD"]) == ("clb", "se@cret")
     assert not database.get("ATOMIC_REQUESTS")
+    assert database["OPTIONS"]["options"].startswith("-c lock_timeout=5s -c idle_in_transaction")
     assert settings["OPENCLB_ALLOW_LOOPBACK_SERVERS"] is False
 
 
