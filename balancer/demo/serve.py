@@ -5,6 +5,7 @@ import logging
 import signal
 
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError, close_old_connections
 
 from balancer.demo.machines import DemoMachine, list_machines
 from balancer.demo.servers import MachineServer
@@ -54,6 +55,20 @@ class Estate:
             await server.stop()
 
 
+async def _look_again(known: list[DemoMachine]) -> list[DemoMachine]:
+    """Return the machines of the inventory, those already known when it cannot be read now."""
+    try:
+        return await sync_to_async(_read_inventory)()
+    except DatabaseError as error:
+        logger.warning("demo inventory not read: %s", error)
+        return known
+
+
+def _read_inventory() -> list[DemoMachine]:
+    close_old_connections()  # one that broke is opened anew
+    return list_machines()
+
+
 async def serve_until_stopped() -> None:
     """Serve the demo until SIGTERM or SIGINT."""
     ended = asyncio.Event()
@@ -65,7 +80,7 @@ async def serve_until_stopped() -> None:
     next_inventory = loop.time()
     while not ended.is_set():
         if loop.time() >= next_inventory:
-            machines = await sync_to_async(list_machines)()
+            machines = await _look_again(machines)
             estate.forgive()
             next_inventory = loop.time() + _INVENTORY_EVERY_S
         await estate.reconcile(machines, read_stopped())
