@@ -135,10 +135,11 @@ def _save_weight(
     if server.edit_number != expected and server.weight not in (was, weight):
         return _answer_conflict(request, group, server, form)
     wanted = {server.public_id: weight}
-    if not given["confirmed"] and read_group(request.user, group).takes_all_weight(wanted):
+    if weight == 0 and not given["confirmed"]:
         servers = read_group(request.user, group)
-        context = {"server": server, "form": form, "zero_for": servers.running, "asks_zero": True}
-        return _answer_weight(request, group, context, UNPROCESSABLE)
+        if servers.takes_all_weight(wanted):
+            context = {"server": server, "form": form, "zero_for": servers.running}
+            return _answer_weight(request, group, context | {"asks_zero": True}, UNPROCESSABLE)
     try:
         services.set_server_weight(
             actor=actor_of(request),
