@@ -24,6 +24,7 @@ from balancer.actors import Actor
 from balancer.exceptions import Invalid
 from balancer.models import AccessKey, ApiToken
 from balancer.services.activity import record_activity
+from balancer.services.locks import lock_row
 
 TOKEN_PREFIX = "oclb_"
 MAX_TOKEN_NAME_CHARACTERS = 80
@@ -58,7 +59,7 @@ def create_api_token(*, actor: Actor, user: AbstractBaseUser, name: str) -> tupl
 @transaction.atomic
 def revoke_api_token(*, actor: Actor, token: ApiToken) -> ApiToken:
     """Make a token useless for good; the row stays, for the record."""
-    token = ApiToken.objects.select_for_update().get(pk=token.pk)
+    token = lock_row(token)
     if token.is_active:
         token.is_active = False
         token.save(update_fields=["is_active"])
@@ -109,7 +110,7 @@ def note_use(credential: ApiToken | AccessKey) -> None:
 
 
 def _switch_access_key(actor: Actor, key: AccessKey, *, is_active: bool) -> AccessKey:
-    key = AccessKey.objects.select_for_update().get(pk=key.pk)
+    key = lock_row(key)
     if key.is_active != is_active:
         key.is_active = is_active
         key.save(update_fields=["is_active"])

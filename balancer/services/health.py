@@ -52,8 +52,9 @@ def record_flips(*, shard: int, flips: Sequence[Flip]) -> None:
     """Keep each flip with its evidence, and the last status of each server."""
     HealthFlip.objects.bulk_create([_flip_row(flip) for flip in flips])
     last = {flip.probe_id: flip for flip in flips}
+    in_order = [last[probe_id] for probe_id in sorted(last)]  # two writers never wait in a ring
     HealthState.objects.bulk_create(
-        [_state_row(shard, flip) for flip in last.values()],
+        [_state_row(shard, flip) for flip in in_order],
         update_conflicts=True,
         unique_fields=["probe_id"],
         update_fields=["shard", "address", "port", "status", "since"],
