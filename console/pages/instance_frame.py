@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from balancer.selectors.load_balancers import get_load_balancer
 from django.http import HttpRequest
 from django.urls import reverse
 
 from balancer.models import LoadBalancer
 from balancer.rights import Right
+from balancer.selectors.load_balancers import get_load_balancer
 from balancer.selectors.publishing import ApplyState, ApplyStatus, get_apply_status
 from proxy.snapshot import ListenerError, ListenerFault
 
