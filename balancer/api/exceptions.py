@@ -108,7 +108,7 @@ def _framework_refusal(error: APIException) -> Response:
         headers["Retry-After"] = str(int(wait))
     if isinstance(error, ValidationError):
         errors = tuple(list(flatten(error.detail))[:MAX_ERRORS])
-        detail = "The input has errors; nothing was stored."
+        detail = "The input has errors, named below by field; the request had no effect."
         return Problem(error.status_code, "invalid", detail, errors).response(headers)
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code

@@ -94,7 +94,6 @@ def check_fresh(row: EditedModel, expected: int | None) -> None:
         "change.",
         id=public_id,
         current=row.edit_number,
-        expected=expected,
         changed_by=last.actor_name if last else "",
         changed_at=row.updated_at.isoformat(),
     )

@@ -41,6 +41,10 @@ class WholeNumber(serializers.IntegerField):
         kwargs["min_value"] = max(lowest, kwargs.get("min_value", lowest))
         kwargs["max_value"] = min(highest, kwargs.get("max_value", highest))
         super().__init__(**kwargs)
+        self.error_messages["null"] = self.error_messages["required"] = (
+            f"A whole number from {self.min_value} to {self.max_value} is needed; "
+            "nothing was given."
+        )
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number, read by the one reader that all entrances share."""

@@ -129,6 +129,15 @@ def test_a_stale_weight_is_412(operator, estate):
     problem_of(operator.patch(path, {"weight": 20}, HTTP_IF_MATCH=tag), 412)
 
 
+def test_a_weight_of_null_is_answered_with_the_range(operator, estate):
+    """S68: the answer says what a weight may be, also when none was given."""
+    path = f"{SERVERS}{estate.servers[0].public_id}/"
+    problem = problem_of(operator.patch(path, {"weight": None}), 400)
+    (error,) = problem["errors"]
+    assert error["field"] == "weight"
+    assert "from 0 to 100" in error["messages"][0]
+
+
 def test_a_vserver_group_comes_with_its_servers(operator, estate, machines):
     values = {
         "load_balancer": estate.load_balancer.public_id,
