@@ -151,6 +151,8 @@ class ListenerForm(forms.Form):
         The thresholds are held to the console's range, narrower than that of the APIs.
         """
         values = super().clean() or {}
+        for name in self._unused():
+            self.errors.pop(name, None)
         for name in ("check_unhealthy_threshold", "check_healthy_threshold"):
             self._ask(partial(_read_threshold, values.get(name), name, self.fields[name].label))
         if "port" in self.fields:
@@ -177,16 +179,21 @@ class ListenerForm(forms.Form):
             return self.listener.protocol
         return str(self.cleaned_data.get("protocol", Protocol.TCP.value))
 
+    def _unused(self) -> tuple[str, ...]:
+        """Name the fields that protocol and check leave out; the page does not even show them."""
+        if self.protocol_value == Protocol.HTTP:
+            return TCP_ONLY
+        if self.cleaned_data.get("check_kind") == CheckKind.HTTP:
+            return HTTP_ONLY
+        return HTTP_ONLY + HTTP_CHECK_ONLY
+
     def options(self) -> Mapping[str, Any]:
         """Return the arguments of the service, without what protocol and check do not use."""
         values = dict(self.cleaned_data)
         values.setdefault("server_group", None)
-        unused: tuple[str, ...] = TCP_ONLY if self.protocol_value == Protocol.HTTP else HTTP_ONLY
         if self.protocol_value == Protocol.HTTP:
             values["check_kind"] = CheckKind.HTTP.value
-        if values.get("check_kind") != CheckKind.HTTP:
-            unused += HTTP_CHECK_ONLY
-        for name in ("protocol", "port", "start", "expected", *unused):
+        for name in ("protocol", "port", "start", "expected", *self._unused()):
             values.pop(name, None)
         if values["server_group"] is not None:
             values["backend_port"] = None

@@ -62,3 +62,44 @@ def check_markup(text: str) -> None:
     assert markup.inline == []
     assert markup.doubled_ids == []
     assert markup.nameless_fields == []
+
+
+class FilledForm(HTMLParser):
+    """Collects what a browser would send from the form that carries an attribute."""
+
+    def __init__(self, text: str, marked_by: str) -> None:
+        super().__init__()
+        self.values: dict[str, list[str]] = {}
+        self._marked_by = marked_by
+        self._inside = False
+        self._select = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._inside = self._marked_by in given
+        elif tag == "select":
+            self._select = given.get("name", "")
+        elif tag == "option":
+            if self._inside and "selected" in given:
+                self._add(self._select, given["value"])
+        elif tag == "input" and self._is_sent(given):
+            empty = "on" if given.get("type") == "checkbox" else ""
+            self._add(given["name"], given.get("value", empty))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._inside = False
+
+    def _is_sent(self, given: dict[str, str]) -> bool:
+        ticked = given.get("type") not in ("checkbox", "radio") or "checked" in given
+        return self._inside and ticked and "name" in given and "disabled" not in given
+
+    def _add(self, name: str, value: str) -> None:
+        self.values.setdefault(name, []).append(value)
+
+
+def shown_values(text: str, marked_by: str) -> dict[str, list[str]]:
+    """Return the fields of a shown form as a browser would send them back."""
+    return FilledForm(text, marked_by).values

@@ -4,7 +4,7 @@ import pytest
 
 from balancer.models import Listener
 from proxy.snapshot import ListenerError, ListenerFault
-from tests.console.markup import check_markup
+from tests.console.markup import check_markup, shown_values
 
 pytestmark = pytest.mark.django_db
 NEW = {
@@ -182,6 +182,20 @@ def test_edit_changes_options_and_keeps_protocol_and_port(operator, page, tab, e
     listener = estate.listener
     assert (listener.name, listener.request_timeout_s) == ("front", 30)
     assert (listener.protocol, listener.port) == ("http", 80)
+
+
+@pytest.mark.parametrize("protocol", ["http", "tcp"])
+def test_the_form_as_shown_can_be_saved(operator, tab, estate, protocol):
+    """What the page of a listener holds is enough to save it: no error of a field out of sight."""
+    listener = Listener.objects.create(
+        load_balancer=estate.load_balancer, protocol=protocol, port=9100, backend_port=9100
+    )
+    page = f"{tab}/{listener.public_id}/edit"
+    given = shown_values(shown(operator.get(page)), "data-guard")
+    given["name"] = ["renamed"]
+    assert operator.post(page, given)["Location"] == tab
+    listener.refresh_from_db()
+    assert listener.name == "renamed"
 
 
 def test_stale_edit_is_a_conflict(operator, page, estate):
