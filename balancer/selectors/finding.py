@@ -26,7 +26,7 @@ def find(rows: QuerySet[Row], *, user: Any, right: Right, public_id: object, wha
     found = None if "\0" in text else visible(rows, user).filter(public_id=text).first()
     if found is None:
         raise NotFound(
-            f"{what.replace(' ', '_')}_not_found",
+            f"{what.lower().replace(' ', '_')}_not_found",
             f"There is no {what} {public_id!s:.80}.",
             given=f"{public_id!s:.80}",
         )

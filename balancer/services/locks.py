@@ -31,7 +31,7 @@ def lock_row(row: Row) -> Row:
     if locked is None:
         noun = str(model._meta.verbose_name)
         raise NotFound(
-            f"{noun.replace(' ', '_')}_not_found", f"This {noun} does not exist any more."
+            f"{noun.lower().replace(' ', '_')}_not_found", f"This {noun} does not exist any more."
         )
     return locked
 
