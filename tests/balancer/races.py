@@ -13,7 +13,7 @@ from balancer.exceptions import BalancerError
 
 T = TypeVar("T")
 
-DEADLINE_S = 60.0
+DEADLINE_S = 200.0
 
 
 def at_once(*acts: Callable[[], T]) -> list[T]:
