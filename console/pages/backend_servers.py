@@ -22,7 +22,7 @@ from console.forms.backend_servers import (
     read_expected,
     stale_ids,
 )
-from console.htmx import HtmxHttpRequest, close_dialog, render_page, wants_fragment
+from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page, wants_fragment
 from console.pages.default_group import (
     CONFLICT,
     TAB,
@@ -36,7 +36,7 @@ from console.pages.default_group import (
 from console.pages.idc_servers import idc_panel_context
 from console.pages.instance_frame import instance_context
 from console.pages.paging import paginate
-from console.pages.server_panel import panel_context
+from console.pages.server_panel import is_spent, panel_context
 from console.pages.server_rows import (
     SEARCH_FIELDS,
     GroupServers,
@@ -46,6 +46,8 @@ from console.pages.server_rows import (
 )
 from console.pages.server_undo import undo_removal, undo_weights
 from console.toasts import Level, add_toast
+
+SPENT_PANEL = "This panel is finished or has expired. Choose Add to open a new one."
 
 
 @login_required
@@ -57,6 +59,9 @@ def show_default_group(
     group = find_group(request, Right.VIEW, region_id, load_balancer_id)
     context = table_context(request, group)
     if request.frame.can_change:
+        if request.GET.get("panel") == "servers" and is_spent(request, group):
+            add_toast(request, SPENT_PANEL, level=Level.INFO)
+            return go_to(request, tab_url(group.load_balancer))
         if request.GET.get("panel") == "servers":
             context |= panel_context(request, group)
         elif request.GET.get("panel") == "idc":

@@ -54,6 +54,12 @@ PAGE_SIZE = 20
 STEP_LABELS = ("Select Servers", "Configure Ports and Weights")
 
 
+def is_spent(request: HtmxHttpRequest, group: ServerGroup) -> bool:
+    """Tell whether the address names a draft that was added, expired or is somebody else's."""
+    draft_id = request.GET.get("draft", "")
+    return bool(draft_id) and _find_draft(request, group, draft_id) is None
+
+
 def panel_context(request: HtmxHttpRequest, group: ServerGroup) -> dict[str, Any]:
     """Return the panel as its address names it: step and draft."""
     draft = _find_draft(request, group, request.GET.get("draft", ""))
@@ -143,11 +149,12 @@ def _add(
     except (Conflict, Protected, QuotaExceeded) as error:
         status = status_of(error)
         return _refuse(request, group, state, draft, {}, [error.message], status=status)
+    draft_id = draft.public_id if draft is not None else ""
     if draft is not None:
         discard_draft(draft)
     text = f"{len(added)} server{'' if len(added) == 1 else 's'} added"
     add_toast(request, text, undo=undo_addition(group.load_balancer, added))
-    return close_panel(request, tab_url(group.load_balancer))
+    return close_panel(request, tab_url(group.load_balancer), draft_id=draft_id)
 
 
 def _refuse(

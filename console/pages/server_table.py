@@ -84,6 +84,7 @@ class Field:
 
     column: str
     value: str
+    offered: str
     error: str
     note: str
     is_refused: bool
@@ -210,6 +211,7 @@ class _Builder:
         return Field(
             column=column.value,
             value=row.value(column),
+            offered=PendingRow(row.key).value(column),
             error=error,
             note="Receives no new requests" if is_zero else "",
             is_refused=bool(error) and not problem and error != "Same server and port",

@@ -1,7 +1,7 @@
 // Dialogs and the slide panel: what htmx puts into #dialog-slot becomes modal; what stands in #panel-slot keeps the focus
 // inside itself while the page behind is inert. Both give the focus back to their opener, both ask before input is lost.
 
-import { changedFields, forget } from "./forms.js";
+import { forget, unsaved } from "./forms.js";
 
 const dialogSlot = document.getElementById("dialog-slot");
 const panelSlot = document.getElementById("panel-slot");
@@ -55,13 +55,13 @@ export function ask({ title, text, yes, no }) {
   });
 }
 
-/** Ask before changed fields under `root` are lost; true when nothing stands in the way. */
+/** Ask before input under `root` is lost; true when nothing stands in the way. */
 export async function mayDiscard(root) {
-  const count = changedFields(root);
-  if (!count) return true;
+  const losses = unsaved(root);
+  if (!losses) return true;
   const discard = await ask({
     title: "Discard changes?",
-    text: `${count} changed ${count === 1 ? "field is" : "fields are"} not saved.`,
+    text: losses,
     yes: "Discard",
     no: "Keep editing",
   });

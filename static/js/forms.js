@@ -10,7 +10,8 @@ const differs = (field) => {
     if (!options.some((option) => option.defaultSelected)) return field.selectedIndex > 0;
     return options.some((option) => option.selected !== option.defaultSelected);
   }
-  return "defaultValue" in field && field.value !== field.defaultValue;
+  // A page that came back with errors has typed text as its default: data-offered is what stood there first.
+  return "defaultValue" in field && field.value !== (field.dataset.offered ?? field.defaultValue);
 };
 
 /** Return how many fields of guarded forms under `root` hold unsaved input. data-dirty="n" adds what a script knows. */
@@ -20,6 +21,17 @@ export function changedFields(root = document) {
     const known = Number.parseInt(form.dataset.dirty || "0", 10) || 0;
     return sum + Math.max(known, [...form.elements].filter(differs).length);
   }, 0);
+}
+
+/** Say what would be lost under `root`; data-chosen="n" counts servers that are selected and not added. */
+export function unsaved(root = document) {
+  const forms = [...root.querySelectorAll(`${GUARDED}[data-chosen]`)].filter((form) => !form.dataset.left);
+  const chosen = forms.reduce((sum, form) => sum + Number(form.dataset.chosen), 0);
+  const fields = changedFields(root);
+  const losses = [];
+  if (chosen) losses.push(`${chosen} selected ${chosen === 1 ? "server is" : "servers are"} not added`);
+  if (fields) losses.push(`${fields} changed ${fields === 1 ? "field is" : "fields are"} not saved`);
+  return losses.length ? `${losses.join(", ")}.` : "";
 }
 
 /** Stop guarding the forms under `root`: their input may go. */
@@ -39,7 +51,7 @@ document.addEventListener("click", async (event) => {
   if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   if (link.target || link.hasAttribute("data-close") || link.hasAttribute("data-close-panel")) return;
   if (link.getAttribute("href").startsWith("#") || link.closest("form[data-guard] [data-stays], [data-stays]")) return;
-  if (!changedFields()) return;
+  if (!unsaved()) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   const { mayDiscard } = await import("./dialogs.js");

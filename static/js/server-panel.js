@@ -1,11 +1,14 @@
 // My Servers, step 1: counts while ticking, opens the interfaces of a server in place, offers to select all matches.
 // Without script each of these is a button that posts the form.
 
+import "./panel-history.js";
+
 const panelOf = (element) => element.closest?.("[data-server-panel]");
 
 function countSelected(form) {
   const ticked = form.querySelectorAll('input[type="checkbox"][name="selected"]:checked').length;
   const number = ticked + form.querySelectorAll('input[name="kept"]').length;
+  form.dataset.chosen = String(number);
   const count = form.querySelector("[data-selection-count]");
   const told = document.createElement("strong");
   told.textContent = String(number);

@@ -77,8 +77,10 @@ function check(table, strict = false) {
 
 function summarize(table) {
   const rows = rowsOf(table);
-  const place = table.closest("form")?.querySelector("[data-table-summary]");
+  const form = table.closest("form");
+  const place = form?.querySelector("[data-table-summary]");
   const servers = new Set(rows.map((row) => row.dataset.server)).size;
+  if (form && "chosen" in form.dataset) form.dataset.chosen = String(servers);
   const parts = columnsOf(table).flatMap((column) => {
     const { noun, nouns } = COLUMNS[column];
     const fields = fieldsOf(table, column);

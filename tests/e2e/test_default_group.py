@@ -199,6 +199,61 @@ def test_e1_11_escape_asks_only_when_something_would_be_lost(
     assert instance.weights() == {}
 
 
+@pytest.mark.parametrize("step", ["select", "configure"])
+def test_e1_11_ticked_servers_are_not_lost_unasked(
+    console: Page, instance: Instance, step: str
+) -> None:
+    page = console
+    if step == "configure":
+        open_step_two(page, "web-1", "web-2")
+    else:
+        page.click("#add-servers")
+        tick(page, "web-1", "web-2")
+    page.keyboard.press("Escape")
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("2 selected servers are not added.")
+    question.get_by_role("button", name="Keep editing").click()
+    expect(page.locator(".panel")).to_be_visible()
+
+
+def test_e1_11_a_refusal_is_no_new_baseline(
+    console: Page, instance: Instance, estate: Installation
+) -> None:
+    page = console
+    open_step_two(page, "web-1")
+    page.fill("#weight-0", "33")
+    instance.add(web_1=5)
+    page.click("#panel-add")
+    expect(page.locator("[data-row-error]")).to_be_visible()
+    page.keyboard.press("Escape")
+    question = page.get_by_role("alertdialog")
+    expect(question).to_contain_text("1 selected server is not added, 1 changed field is not saved")
+
+
+def test_back_after_add_leaves_the_panel_behind(console: Page, instance: Instance) -> None:
+    """The steps of a finished panel are not in the history: Back once goes to the page before."""
+    page = console
+    page.goto(instance.tab.replace("/default-group", "/listeners"))
+    page.goto(f"{instance.tab}?panel=servers&step=select")
+    tick(page, "web-1")
+    page.click("#panel-next")
+    spent = re.compile(r"step=configure&draft=")
+    page.wait_for_url(spent)
+    address = page.url
+    page.go_back()
+    expect(page.get_by_label(re.compile(r"^Select web-1 \("))).to_be_checked()
+    page.go_forward()
+    expect(page.locator("#server-rows")).to_be_visible()
+    page.click("#panel-add")
+    expect(toast(page, "1 server added")).to_be_visible()
+    page.wait_for_url(instance.tab)
+    page.go_back()
+    page.wait_for_url("**/listeners")
+    page.goto(address)
+    assert page.url == instance.tab
+    expect(toast(page, "This panel is finished")).to_be_visible()
+
+
 def test_e1_12_a_double_click_adds_once(console: Page, instance: Instance) -> None:
     page = console
     open_step_two(page, "web-1")

@@ -103,12 +103,50 @@ def test_f1_the_whole_way_without_script(operator, tab, panel, estate, web):
 def test_f1_6_htmx_closes_the_panel_and_offers_undo(operator, tab, panel, estate, web):
     answer = operator.htmx("post", panel, configure((web[0], "80")), target="panel-slot")
     assert shown(answer).strip() == ""
-    assert answer["HX-Push-Url"] == tab
+    assert answer["HX-Replace-Url"] == tab
     events = json.loads(answer["HX-Trigger"])
-    assert "objectsChanged" in events
+    assert {"objectsChanged", "panelFinished"} <= set(events)
     undo = events["toast"][0]["undo"]
     operator.post(undo["url"], undo["fields"])
     assert estate.group.servers.count() == 3
+
+
+def test_the_address_of_a_spent_draft_shows_the_plain_tab_and_says_why(
+    operator, tab, panel, estate, web
+):
+    address = operator.post(panel, select(web[0]))["Location"]
+    draft = query_of(address)["draft"]
+    operator.post(panel, configure((web[0], "80"), draft=draft))
+    answer = operator.get(address, follow=True)
+    assert answer.redirect_chain[-1][0] == tab
+    text = shown(answer)
+    assert "This panel is finished or has expired" in text
+    assert 'id="panel-form"' not in text
+
+
+@pytest.mark.parametrize(
+    ("step", "typed"), [("next", 0), ("next", 1), ("add", 1)], ids=["ticks", "typed", "refused"]
+)
+def test_e1_11_the_panel_knows_what_would_be_lost(operator, panel, estate, web, step, typed):
+    """The baseline is what was offered first, not what came back with the last answer."""
+    stopped = web[1]
+    if step == "next":
+        text = shown(operator.htmx("post", panel, select(*web), target="panel-slot"))
+    else:
+        stopped.power_state = "stopped"
+        stopped.save()
+    if typed:
+        rows = configure((web[0], "33"), (web[1], "100"), action="keep" if step == "next" else step)
+        text = shown(operator.htmx("post", panel, rows, target="panel-slot"))
+    if step == "next" and typed:
+        draft = re.search(r'name="draft" value="([^"]+)"', text)[1]
+        text = shown(
+            operator.get(
+                f"{panel.removesuffix('/panel')}?panel=servers&step=configure&draft={draft}"
+            )
+        )
+    assert re.search(rf'data-dirty="{typed}" data-chosen="2"', text)
+    assert text.count('data-offered="100"') >= 2
 
 
 @pytest.mark.parametrize("bad", ["-1", "101", "1.5", "abc", "1e2", "\uff15\uff10", ""])
@@ -200,8 +238,11 @@ def test_e1_13_reload_restores_the_panel_and_nobody_elses(operator, tab, panel, 
     text = shown(operator.get(address))
     assert "You have selected <strong>1</strong> server." in text
     assert re.search(rf'value="{key(web[0])}"[^>]* checked', text)
-    assert "<strong>0</strong> servers" in shown(client_of(Role.ADMIN).get(address))
-    assert "<strong>0</strong> servers" in shown(operator.get(f"{tab}?panel=servers&draft=draft-x"))
+    foreign = shown(client_of(Role.ADMIN).get(address, follow=True))
+    assert "This panel is finished or has expired" in foreign
+    assert 'id="panel-form"' not in foreign
+    unknown = operator.get(f"{tab}?panel=servers&draft=draft-x", follow=True)
+    assert "This panel is finished or has expired" in shown(unknown)
 
 
 def test_e1_14_a_server_that_left_the_inventory_can_be_dropped(operator, panel, estate, web):
