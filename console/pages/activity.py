@@ -1,6 +1,6 @@
 """The operation log: who changed what, from what to what, and through which entrance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,13 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from balancer.models import Activity
+from balancer.models import Activity, LoadBalancer
 from balancer.rights import Right
 from balancer.selectors.activity import list_activity as select_activity
 from balancer.selectors.inventory import get_region
+from balancer.selectors.load_balancers import list_load_balancers
 from console.htmx import HtmxHttpRequest, render_page
+from console.pages.activity_words import Change, describe_change
 from console.pages.paging import paginate
 
 SEARCH_FIELDS: Mapping[str, tuple[str, str]] = {
@@ -24,19 +26,11 @@ SEARCH_FIELDS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedValue:
-    """One value of an entry, before and after."""
-
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class ActivityRow:
-    """One entry in words."""
+    """One entry in words; ``load_balancer`` is what it is about, None when it is gone."""
 
     entry: Activity
+    load_balancer: LoadBalancer | None
 
     @property
     def action(self) -> str:
@@ -50,20 +44,14 @@ class ActivityRow:
         return self.entry.object_name.removesuffix(f" ({self.entry.object_id})")
 
     @property
-    def changes(self) -> list[ChangedValue]:
+    def change(self) -> Change:
         """Return the values that differ."""
-        before, after = self.entry.before, self.entry.after
-        if not isinstance(before, dict) and not isinstance(after, dict):
-            if before is None and after is None:
-                return []
-            return [ChangedValue("", _shown(before), _shown(after))]
-        old, new = _as_dict(before), _as_dict(after)
-        values = [
-            ChangedValue(_label(name), _shown(old.get(name)), _shown(new.get(name)))
-            for name in {**old, **new}
-            if old.get(name) != new.get(name)
-        ]
-        return [each for each in values if each.before != each.after]
+        return describe_change(self.entry.action, self.entry.before, self.entry.after)
+
+    @property
+    def is_part(self) -> bool:
+        """Tell whether the object belongs to a load balancer and is not that itself."""
+        return self.entry.load_balancer_public_id not in ("", self.entry.object_id)
 
 
 @login_required
@@ -81,7 +69,7 @@ def list_activity(request: HtmxHttpRequest, region_id: str) -> HttpResponse:
     context = {
         "region": region,
         "nav_section": "activity",
-        "rows": [ActivityRow(entry) for entry in pages["page"]],
+        "rows": _rows(request.user, list(pages["page"])),
         "search_fields": [(name, label) for name, (label, _) in SEARCH_FIELDS.items()],
         "search_field": chosen,
         "text": text,
@@ -89,6 +77,13 @@ def list_activity(request: HtmxHttpRequest, region_id: str) -> HttpResponse:
     }
     fragments = {"activity-table": "activity/_table.html"}
     return render_page(request, "activity/list.html", context, fragments=fragments)
+
+
+def _rows(user: Any, entries: Sequence[Activity]) -> list[ActivityRow]:
+    ids = {entry.load_balancer_public_id for entry in entries}
+    found = list_load_balancers(user=user).filter(public_id__in=ids)
+    known = {each.public_id: each for each in found}
+    return [ActivityRow(entry, known.get(entry.load_balancer_public_id)) for entry in entries]
 
 
 def _condition(chosen: str, text: str) -> Q:
@@ -100,24 +95,3 @@ def _condition(chosen: str, text: str) -> Q:
         | Q(object_id__iexact=text)
         | Q(load_balancer_public_id__iexact=text)
     )
-
-
-def _label(name: str) -> str:
-    unit = " (s)" if name.endswith("_s") else ""
-    return name.removesuffix("_s").replace("_", " ") + unit
-
-
-def _as_dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _shown(value: Any) -> str:
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, list):
-        return "; ".join(map(_shown, value)) or "–"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items() if each != "")
-    return str(value)

@@ -1,5 +1,6 @@
 """Lists that are read only so far: groups, the operation log, monitoring."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,99 @@ def test_operation_log_says_who_changed_what(viewer, estate):
     assert "25 entries" in action
     assert "Clear filter" in shown(viewer.get("/console/cn-test/activity?field=who&q=bob"))
     assert viewer.get("/console/cn-test/activity?q=%00").status_code == 200
+
+
+def record(estate, action, before, after, **more):
+    return Activity.objects.create(
+        actor_name="alice",
+        entrance=Entrance.CONSOLE,
+        action=action,
+        load_balancer_public_id=estate.load_balancer.public_id,
+        object_type="server_group",
+        object_id=estate.group.public_id,
+        object_name="Default Server Group",
+        before=before,
+        after=after,
+        **more,
+    )
+
+
+def entry(number, weight, port=None):
+    server = {"server": f"i-{number}", "name": f"web-{number}", "address": f"10.1.0.{number}"}
+    return server | {"port": port, "weight": weight}
+
+
+def words_of(text):
+    """Return what a screen reader reads of the change cells."""
+    cells = text.split('data-label="Change">')[1:]
+    return " ".join(re.sub(r"<[^>]+>", " ", " ".join(cells)).split())
+
+
+def test_the_log_names_servers_with_their_weights_and_folds_the_rest(viewer, estate):
+    record(estate, "servers.added", None, [entry(number, 100) for number in range(20)])
+    text = shown(viewer.get("/console/cn-test/activity"))
+    check_markup(text)
+    words = words_of(text)
+    for number in range(20):
+        assert f"web-{number}: weight 100" in words
+    assert "and 15 more" in words
+    open_part, folded = text.split("<details", 1)
+    assert "web-4:" in open_part
+    assert "web-5:" not in open_part
+    assert "web-19:" in folded
+    assert "address" not in words
+
+
+def test_the_log_names_the_load_balancer_of_an_object(viewer, estate):
+    record(estate, "servers.removed", [entry(1, 100, port=8080)], None)
+    text = shown(viewer.get("/console/cn-test/activity"))
+    assert "web-1: port 8080, weight 100" in words_of(text)
+    link = f'<a href="{estate.load_balancer.get_absolute_url()}"'
+    assert link in text.split('data-label="Object"')[1]
+    Activity.objects.update(load_balancer_public_id="lb-gone")
+    assert "lb-gone" in shown(viewer.get("/console/cn-test/activity"))
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after", "words"),
+    [
+        ("server.weight_changed", 100, 5, "weight: from 100 → to 5"),
+        ("load_balancer.renamed", "a", "b", "name: from a → to b"),
+        (
+            "servers.weights_changed",
+            [entry(1, 100)],
+            [entry(1, 5)],
+            "web-1: from weight 100 → to weight 5",
+        ),
+        (
+            "idc_server.changed",
+            {"note": "", "link": "x"},
+            {"note": "rack 3", "link": "x"},
+            "note: from empty → to rack 3",
+        ),
+        (
+            "server_group.created",
+            None,
+            {"name": "blue", "servers": [entry(1, 60)]},
+            "name: blue web-1: weight 60",
+        ),
+        (
+            "listener.changed",
+            {"idle_timeout_s": 15},
+            {"idle_timeout_s": 30},
+            "idle timeout (s): from 15 → to 30",
+        ),
+        (
+            "load_balancer.deletion_protection_changed",
+            False,
+            True,
+            "deletion protection: from off → to on",
+        ),
+    ],
+)
+def test_the_log_says_before_and_after_in_words(viewer, estate, action, before, after, words):
+    record(estate, action, before, after)
+    assert words_of(shown(viewer.get("/console/cn-test/activity"))).startswith(words)
 
 
 def test_monitoring_says_when_there_is_nothing(viewer, page):
