@@ -23,13 +23,13 @@ def check_server_address(value: object, *, field: str, loopback_allowed: bool) -
     text = read_address(value, field=field)
     address = IPv4Address(text)
     kind = (
-        "unspecified"
+        "the unspecified"
         if address.is_unspecified
-        else "multicast"
+        else "a multicast"
         if address.is_multicast
-        else "broadcast"
+        else "the broadcast"
         if address == IPv4Address("255.255.255.255")
-        else "loopback"
+        else "a loopback"
         if address.is_loopback and not loopback_allowed
         else ""
     )
@@ -37,7 +37,7 @@ def check_server_address(value: object, *, field: str, loopback_allowed: bool) -
         raise _refusal(
             "bad_address",
             field,
-            f"A server needs a unicast address; {text} is a {kind} address.",
+            f"A server needs a unicast address; {text} is {kind} address.",
         )
     return text
 

@@ -6,12 +6,15 @@ from balancer.exceptions import Conflict, Invalid
 from balancer.models import EcsInstance, IdcServer, InterfaceAddress, LoadBalancer
 from balancer.services.publishing import request_publish
 
+_LOAD_BALANCER = "the load balancer"
+
 
 def check_address_free(address: str, *, field: str = "address") -> None:
     """Raise Invalid that names the holder when a machine or load balancer has the address."""
     holder = holder_of(address)
     if holder:
-        message = f"{address} belongs to {holder} already; use that instead."
+        advice = "choose another one" if holder.startswith(_LOAD_BALANCER) else "use that instead"
+        message = f"{address} belongs to {holder} already; {advice}."
         raise Invalid("address_in_use", message, fields={field: [message]})
 
 
@@ -68,4 +71,4 @@ def holder_of(address: str) -> str:
         interface = interface_address.interface
         return f"the network interface {interface.name} ({interface.public_id})"
     balancer = LoadBalancer.objects.filter(address=address).first()
-    return f"the load balancer {balancer.name}" if balancer else ""
+    return f"{_LOAD_BALANCER} {balancer.name} ({balancer.public_id})" if balancer else ""

@@ -113,6 +113,22 @@ class _Machines:
             return self._eni.get((wanted.machine_id, wanted.address))
         return self._idc.get(wanted.machine_id)
 
+    def note_missing(self, wanted: NewServer, collector: RefusalCollector, place: str) -> None:
+        """Say what was not found: the machine, or which address of an interface that exists."""
+        own = [address for interface, address in self._eni if interface == wanted.machine_id]
+        if own and wanted.machine_type == "eni":
+            given = f"given: {wanted.address!s:.40}" if wanted.address else "nothing was given"
+            message = (
+                f"Choose an address of {wanted.machine_id}: {', '.join(sorted(own))}; {given}."
+            )
+            collector.add(f"{place}.address", "address_not_found", message)
+            return
+        message = (
+            f"There is no server {wanted.machine_id!s:.80}; "
+            "it may have been removed from the inventory."
+        )
+        collector.add(f"{place}.machine_id", "server_not_found", message)
+
 
 def _locked(rows: QuerySet[Row]) -> QuerySet[Row]:
     """Lock first and read then: what changed while we waited drops out of a read with joins."""
@@ -142,9 +158,7 @@ def _build(
         return None
     machine = machines.find(wanted)
     if machine is None:
-        named = f"{wanted.machine_id} {wanted.address}".strip()
-        message = f"There is no server {named:.80}; it may have been removed from the inventory."
-        collector.add(f"{place}.machine_id", "server_not_found", message)
+        machines.note_missing(wanted, collector, place)
         return None
     reason = refusal_reason(group, machine)
     if reason is not None:

@@ -238,8 +238,13 @@ def test_interfaces_need_a_running_server(actor, estate, machines):
 def test_an_address_that_the_interface_does_not_have_is_refused(actor, estate, machines):
     guarantee_performance(estate)
     (address,) = machines.eni("eth1", machines.ecs("web-1", "10.0.1.1"), "10.0.2.1")
-    wish = NewServer("eni", address.interface.public_id, address="10.0.2.9")
-    assert refusal(actor, estate.group, wish).code == "server_not_found"
+    for given in ("10.0.2.9", ""):
+        refused = refusal(
+            actor, estate.group, NewServer("eni", address.interface.public_id, address=given)
+        )
+        assert refused.code == "address_not_found"
+        (message,) = refused.fields["servers[0].address"]
+        assert "10.0.2.1" in message
 
 
 def test_idc_servers_stand_in_no_vpc(actor, estate, machines):
