@@ -1,6 +1,10 @@
 """The demo's machines as the database has them, with every address they answer on."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
+
+from django.conf import settings
 
 from balancer.choices import PowerState
 from balancer.exceptions import NotFound
@@ -17,26 +21,32 @@ class DemoMachine:
 
 
 def list_machines() -> list[DemoMachine]:
-    """Return every running machine of the inventory, IDC servers included."""
+    """Return every running machine with an address of the demo's pool, IDC servers included.
+
+    Whatever else is registered belongs to somebody: its addresses are never taken.
+    """
+    return [
+        DemoMachine(machine_id, name, own)
+        for machine_id, name, addresses in _running_machines()
+        if (own := tuple(each for each in addresses if _is_in_pool(each)))
+    ]
+
+
+def _running_machines() -> Iterator[tuple[str, str, Iterable[str]]]:
     instances = EcsInstance.objects.filter(power_state=PowerState.RUNNING)
-    machines = [
-        DemoMachine(
-            each.public_id,
-            each.name,
-            (
-                each.private_address,
-                *(
-                    address.address
-                    for interface in each.interfaces.all()
-                    for address in interface.addresses.all()
-                ),
-            ),
-        )
-        for each in instances.prefetch_related("interfaces__addresses")
-    ]
-    return machines + [
-        DemoMachine(each.public_id, each.name, (each.address,)) for each in IdcServer.objects.all()
-    ]
+    for instance in instances.prefetch_related("interfaces__addresses"):
+        extra = [
+            address.address
+            for interface in instance.interfaces.all()
+            for address in interface.addresses.all()
+        ]
+        yield instance.public_id, instance.name, [instance.private_address, *extra]
+    for server in IdcServer.objects.all():
+        yield server.public_id, server.name, [server.address]
+
+
+def _is_in_pool(address: str) -> bool:
+    return ip_address(address) in settings.OPENCLB_DEMO_POOL
 
 
 def find_machine(name_or_id: str) -> DemoMachine:
