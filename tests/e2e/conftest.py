@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import redis
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from console.broker import heartbeat_key
 from console.celery import HEALTH_QUEUES, WORKER_QUEUES
@@ -37,13 +37,18 @@ BROWSER_FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here, so that ``-m "not e2e"`` leaves it out."""
+    """Mark everything here, so that ``-m "not e2e"`` leaves it out, and run it last.
+
+    The browser's driver keeps an event loop running in this thread until the session ends, and
+    tests of coroutines need one of their own.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
-def wait_until(condition: Callable[[], Any], what: str, *, within_s: float = 20.0) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, *, within_s: float = 60.0) -> Any:
     """Return the first true answer of the condition; fail after the deadline."""
     deadline = time.monotonic() + within_s
     while not (answer := condition()):
@@ -177,14 +182,14 @@ class Installation:
                 **headers,
             },
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
     def readiness(self) -> dict[str, bool]:
         """Return which parts /readyz says are there; nothing when web does not answer."""
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=60) as answer:
                 parts = json.load(answer)["checks"]
         except urllib.error.HTTPError as refusal:
             with refusal:
@@ -226,6 +231,7 @@ def browser() -> Iterator[Browser]:
     """Return the system's Chromium."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     assert path, "no Chromium: see tests/e2e/find-chromium.sh"
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
         yield chromium

@@ -42,7 +42,7 @@ from proxy.snapshot import (
     snapshot_key,
 )
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 PROJECT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 

@@ -28,7 +28,7 @@ from proxy.snapshot import (
     Snapshot,
 )
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Peer:
