@@ -94,8 +94,8 @@ class Exchange:
 
     # --- the way to a server ---------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Take what is here of the body and try to reach a server."""
+    def begin(self, choice: "Target | Reason | None" = None) -> None:
+        """Take what is here of the body and try to reach a server, first the one chosen."""
         client, head = self._client, self._head
         listener = client.service.plan.listener
         first = write_request_head(
@@ -113,7 +113,16 @@ class Exchange:
                 client.refuse(error)
                 return
         self._first = first
-        self._try_next_server()
+        self._try_next_server(choice)
+
+    def resume(self, upstream: "Upstream", target: "Target", first: bytes) -> None:
+        """Go on with a request that an idle connection to the server has taken."""
+        self._attempts = 1
+        self._target = target
+        self._server = self._client.service.counters.server(target.server_id)
+        self._first = first
+        self._upstream = upstream
+        upstream.owner = self
 
     def _take_body_from_reader(self) -> bytes:
         body, reader = self._body, self._client.reader
@@ -125,11 +134,12 @@ class Exchange:
             self._body = None
         return b"".join(part.relay)
 
-    def _try_next_server(self) -> None:
+    def _try_next_server(self, choice: "Target | Reason | None" = None) -> None:
         service = self._client.service
         plan = service.plan
         while self._attempts < MAX_ATTEMPTS:
-            target = plan.pick(service.availability, time.monotonic(), self._tried)
+            target = choice or plan.pick(service.availability, time.monotonic(), self._tried)
+            choice = None
             if isinstance(target, Reason):
                 self._failure = self._failure or target
                 break
@@ -247,16 +257,21 @@ class Exchange:
         except BlockingIOError:
             return
         except OSError:
-            self._on_server_end(is_clean=False)
+            self.on_server_end(is_clean=False)
             return
-        if size == 0:
-            self._on_server_end(is_clean=True)
-        elif self._begun:
-            self._relay_response(reactor.view[:size])
-        else:
-            self._receive_head(upstream, reactor.view[:size])
+        self.take(reactor.view[:size])
 
-    def _on_server_end(self, *, is_clean: bool) -> None:
+    def take(self, data: bytes | memoryview) -> None:
+        """Handle what the server sent; nothing means that it will send nothing more."""
+        if not data:
+            self.on_server_end(is_clean=True)
+        elif self._begun:
+            self._relay_response(memoryview(data))
+        else:
+            assert self._upstream is not None
+            self._receive_head(self._upstream, data)
+
+    def on_server_end(self, *, is_clean: bool) -> None:
         """The server will send nothing more."""
         if not self._begun:
             self._on_unanswered()
@@ -351,7 +366,7 @@ class Exchange:
 
     # --- the response ----------------------------------------------------------------------------
 
-    def _receive_head(self, upstream: "Upstream", data: memoryview) -> None:
+    def _receive_head(self, upstream: "Upstream", data: bytes | memoryview) -> None:
         reader = upstream.reader
         try:
             reader.receive(data)

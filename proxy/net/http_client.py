@@ -11,7 +11,6 @@ with a reset, so that nobody takes it for the whole.
 """
 
 import contextlib
-import random
 import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,10 +19,13 @@ from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields
 from proxy.core.http.headers import BlockMemo
 from proxy.core.http.request_reader import RequestReader, request_memo
+from proxy.core.http.simple import SimpleRequests
 from proxy.core.http.writer import connection_line, write_own_answer
 from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.exchange import Exchange
+from proxy.net.fast_lane import FastLane
+from proxy.net.request_ids import new_request_id
 
 if TYPE_CHECKING:
     from proxy.net.listeners import ListenerService
@@ -44,9 +46,9 @@ def _shared_memo() -> BlockMemo[RequestFields]:
     return request_memo()
 
 
-def new_request_id() -> bytes:
-    """Return a fresh request id of 32 hexadecimal digits."""
-    return b"%032x" % random.getrandbits(128)
+@lru_cache(maxsize=1)
+def _shared_simple_requests() -> SimpleRequests:
+    return SimpleRequests(_shared_memo())
 
 
 class HttpClient(Connection):
@@ -57,13 +59,16 @@ class HttpClient(Connection):
         "_exchange",
         "_has_ended",
         "_is_advancing",
+        "_is_at_rest",
         "_is_hurried",
         "_is_lingering",
+        "_lane",
         "_lingers",
         "_lingers_until",
         "_saw_end",
         "_stops",
         "_waits_for_head",
+        "is_disturbed",
         "peer",
         "peer_text",
         "reader",
@@ -81,7 +86,12 @@ class HttpClient(Connection):
         self.peer = peer
         self.peer_text = peer[0].encode("ascii")
         self.reader = RequestReader(_shared_memo())
-        self._exchange: Exchange | None = None
+        self._exchange: Exchange | FastLane | None = None
+        self._lane = FastLane(self, _shared_simple_requests())
+        # Nothing is in flight, buffered or waiting to be sent: whatever comes begins a request.
+        self._is_at_rest = True
+        # The client sent more, ended or is to be closed while a request is in flight.
+        self.is_disturbed = False
         self._is_advancing = False
         self._waits_for_head = False
         self._saw_end = False
@@ -101,6 +111,9 @@ class HttpClient(Connection):
 
     def on_event(self, mask: int) -> None:
         """Send what is waiting, then take what the client sent."""
+        if self._is_at_rest and mask == READ:
+            self._lane.receive()
+            return
         if mask & WRITE and self.unsent:
             self._flush()
         if mask & ~WRITE and self.is_open:
@@ -135,20 +148,25 @@ class HttpClient(Connection):
         except OSError:
             self.abort()
             return
-        if size == 0:
+        self.take(reactor.view[:size])
+
+    def take(self, data: bytes | memoryview) -> None:
+        """Handle what the client sent; nothing means that it will send nothing more."""
+        self._is_at_rest = False
+        self.is_disturbed = True
+        if not data:
             self._receive_end()
             return
-        self.service.counters.bytes_in += size
-        data = reactor.view[:size]
+        self.service.counters.bytes_in += len(data)
         exchange = self._exchange
         if exchange is None:
             if not self._has_ended:
                 self.reader.receive(data)
                 self._advance()
-            elif reactor.deadlines.now < self._lingers_until:
+            elif self.reactor.deadlines.now < self._lingers_until:
                 self.touch(LINGER_S)
         elif exchange.wants_body:
-            exchange.relay_request(data)
+            exchange.relay_request(memoryview(data))
         else:
             self.reader.receive(data)
             if self.reader.buffered_bytes > MAX_PIPELINED_BYTES:
@@ -215,8 +233,8 @@ class HttpClient(Connection):
         self._waits_for_head = False
         self.service.counters.requests += 1
         request_id = head.fields.request_id or new_request_id()
-        self._exchange = Exchange(self, head, request_id)
-        self._exchange.begin()
+        self._exchange = exchange = Exchange(self, head, request_id)
+        exchange.begin()
         return True
 
     def _wait_for_head(self) -> None:
@@ -234,8 +252,39 @@ class HttpClient(Connection):
                 self.close()
                 return
             self._deadline.touch(self.service.plan.listener.idle_timeout_s)
+            self._is_at_rest = not self.unsent
         if not self.is_reading:
             self.resume_reading()
+
+    # --- what the lane does with its client ------------------------------------------------------
+
+    def begin_simple(self, lane: FastLane, size: int) -> None:
+        """A simple request of this many bytes begins."""
+        service = self.service
+        counters = service.counters
+        counters.bytes_in += size
+        counters.requests += 1
+        self._is_at_rest = self.is_disturbed = False
+        self._exchange = lane
+        self._deadline.touch(service.plan.listener.request_timeout_s)
+
+    def hand_over(self, exchange: Exchange) -> None:
+        """The exchange goes on with the request of the lane."""
+        self._exchange = exchange
+
+    def complete(self, status: int, data: bytes) -> None:
+        """Send a whole response, the client being ready for it, and wait for what comes next."""
+        self._exchange = None
+        service = self.service
+        service.counters.count_response(status)
+        service.counters.bytes_out += len(data)
+        try:
+            self._is_at_rest = self.send(data)
+        except OSError:
+            self.abort()
+            return
+        if self._is_at_rest:
+            self._deadline.touch(service.plan.listener.idle_timeout_s)
 
     # --- what an exchange does with its client ---------------------------------------------------
 
@@ -315,7 +364,7 @@ class HttpClient(Connection):
 
     def close_when_idle(self) -> None:
         """Finish the request in flight, if there is one, then close."""
-        self._stops = True
+        self._stops = self.is_disturbed = True
         if self._exchange is None and not self._has_ended and not self.unsent:
             self.close()
 
@@ -346,6 +395,7 @@ class HttpClient(Connection):
         if not self.is_open:
             return
         super().close()
+        self._is_at_rest = False
         self._has_ended = True
         self._deadline.cancel()
         self.service.connections.discard(self)

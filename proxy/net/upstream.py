@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.core.http.response_reader import ResponseReader, response_memo
+from proxy.core.http.simple import SimpleResponses
 from proxy.net.connection import READ, WRITE, Connection
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ class Upstream(Connection):
 
     def on_event(self, mask: int) -> None:
         """Pass the event to the exchange; an idle connection has no good event."""
-        if self.owner is None:
+        owner = self.owner
+        if owner is None:
             self.pool.discard(self)
         else:
-            self.owner.on_upstream_event(mask)
+            owner.on_upstream_event(mask)
 
     def abort(self) -> None:
         """Give the connection up, and with it what its exchange was about."""
@@ -126,6 +128,7 @@ class UpstreamPool:
     ) -> None:
         self.reactor = reactor
         self.memo = response_memo()
+        self.responses = SimpleResponses(self.memo)
         self._idle: dict[tuple[str, int], list[Upstream]] = {}
         self._max_idle_per_server = max_idle_per_server
         self._idle_timeout_s = idle_timeout_s
@@ -146,16 +149,21 @@ class UpstreamPool:
         alive, for requests that must not be sent twice. Raises OSError when it fails at once.
         """
         key = (address, port)
-        idle = None if is_fresh else self._idle.get(key)
-        while idle:
-            upstream = idle.pop()
-            if is_checked and upstream.is_stale():
-                upstream.close()
-                continue
-            upstream.owner = owner
-            upstream.was_idle = True
-            return upstream
+        while not is_fresh and (upstream := self.take_idle(key, owner)):
+            if not (is_checked and upstream.is_stale()):
+                return upstream
+            upstream.close()
         return self._connect(key, owner)
+
+    def take_idle(self, key: tuple[str, int], owner: UpstreamOwner) -> Upstream | None:
+        """Return the connection to the server that became idle last, if there is one."""
+        idle = self._idle.get(key)
+        if not idle:
+            return None
+        upstream = idle.pop()
+        upstream.owner = owner
+        upstream.was_idle = True
+        return upstream
 
     def release(self, upstream: Upstream) -> None:
         """Take back a connection whose last response is complete."""

@@ -1,0 +1,161 @@
+"""The messages that most of the traffic consists of, recognised by one match and one look-up.
+
+A simple request is a GET of HTTP/1.1 that came whole, has no body and leaves the connection open;
+a simple response came whole, tells its length and leaves its connection open. What such a head
+becomes on the other side is remembered: only the request line, the client's address and the request
+id differ. Each head was read by the strict readers before it is remembered, and whatever is not
+simple is left to them, so nothing is decided here that they would decide otherwise.
+"""
+
+import re
+from typing import Generic, NamedTuple, TypeVar
+
+from proxy.core.exceptions import RemoteProtocolError
+from proxy.core.http.events import RequestFields, RequestHead, ResponseFields, ResponseHead
+from proxy.core.http.framing import response_framing_line, response_length
+from proxy.core.http.headers import BlockMemo
+from proxy.core.http.request_reader import RequestReader
+from proxy.core.http.response_reader import ResponseReader
+
+SIMPLE_BYTES = 8192
+"""The most that a simple message has; less than any limit of a head or of its first line."""
+MAX_REMEMBERED = 1024
+MAX_REMEMBERED_BYTES = 2048
+
+_LINE = re.compile(rb"GET /[\x21\x22\x24-\x7e]*+ HTTP/1\.1\r\n")
+_END = b"\r\n\r\n"
+
+T = TypeVar("T")
+
+
+class _Known(dict[bytes, T | None], Generic[T]):
+    """A bounded memory of heads; None stands for one that is not simple."""
+
+    def remember(self, head: bytes, meaning: T | None) -> None:
+        if len(head) <= MAX_REMEMBERED_BYTES:
+            if len(self) >= MAX_REMEMBERED:
+                self.clear()
+            self[head] = meaning
+
+
+class _Block(NamedTuple):
+    """A simple request after its first line. ``lines`` end where the client's address goes."""
+
+    lines: bytes
+    request_id: bytes | None
+
+
+class SimpleRequests:
+    """Recognises simple requests; one serves all connections of a process."""
+
+    __slots__ = ("_known", "_memo")
+
+    def __init__(self, memo: BlockMemo[RequestFields]) -> None:
+        self._memo = memo
+        self._known: _Known[_Block] = _Known()
+
+    def read(self, data: bytes) -> tuple[bytes, bytes | None] | None:
+        """Return the head for the server up to the client's address, and the id it came with."""
+        match = _LINE.match(data)
+        if match is None:
+            return None
+        end = match.end()
+        rest = data[end:]
+        block = self._known.get(rest)
+        if block is None:
+            block = None if rest in self._known else self._learn(data, rest)
+            if block is None:
+                return None
+        return data[:end] + block.lines, block.request_id
+
+    def head_of(self, data: bytes) -> RequestHead:
+        """Return the head of a request that was recognised."""
+        head = self._read_strictly(data)
+        assert head is not None
+        return head
+
+    def _learn(self, data: bytes, rest: bytes) -> _Block | None:
+        try:
+            head = self._read_strictly(data)
+        except RemoteProtocolError:
+            return None
+        if head is None:
+            return None
+        block = _simple_block(head)
+        self._known.remember(rest, block)
+        return block
+
+    def _read_strictly(self, data: bytes) -> RequestHead | None:
+        """Return the head when there is exactly one and nothing behind it."""
+        reader = RequestReader(self._memo)
+        reader.receive(data)
+        head = reader.next_head()
+        return None if reader.has_input else head
+
+
+def _simple_block(head: RequestHead) -> _Block | None:
+    fields = head.fields
+    if head.length or not head.keep_alive or fields.upgrade or fields.expect:
+        return None
+    forwarded_for = b"%b, " % fields.forwarded_for if fields.forwarded_for else b""
+    lines = b"%bX-Forwarded-For: %b" % (fields.spliced, forwarded_for)
+    return _Block(lines, fields.request_id)
+
+
+class SimpleResponse(NamedTuple):
+    """A simple response's head, up to where the request id goes, and how long its body is."""
+
+    status: int
+    lines: bytes
+    length: int
+
+
+class SimpleResponses:
+    """Recognises simple responses to a GET; one serves all connections of a process."""
+
+    __slots__ = ("_known", "_memo")
+
+    def __init__(self, memo: BlockMemo[ResponseFields]) -> None:
+        self._memo = memo
+        self._known: _Known[SimpleResponse] = _Known()
+
+    def read(self, data: bytes) -> tuple[SimpleResponse, bytes] | None:
+        """Return the response and its body with the empty line before it."""
+        end = data.find(_END)
+        if end < 0:
+            return None
+        head = data[:end]
+        response = self._known.get(head)
+        if response is None:
+            response = None if head in self._known else self._learn(head)
+            if response is None:
+                return None
+        if len(data) - end - 4 != response.length:
+            return None
+        return response, data[end:]
+
+    def _learn(self, head: bytes) -> SimpleResponse | None:
+        reader = ResponseReader(self._memo)
+        reader.receive(head + _END)
+        try:
+            read = reader.next_head()
+        except RemoteProtocolError:
+            return None
+        response = None if read is None else _simple_response(read)
+        self._known.remember(head, response)
+        return response
+
+
+def _simple_response(head: ResponseHead) -> SimpleResponse | None:
+    if head.status < 200 or head.fields.upgrade or not head.keep_alive:
+        return None
+    length = response_length(head.status, head.fields, b"GET")
+    if length < 0:
+        return None
+    framing_line = response_framing_line(head.status, head.fields, length)
+    lines = b"HTTP/1.1 %b\r\n%b%bX-Request-Id: " % (
+        head.status_text,
+        head.fields.lines,
+        framing_line,
+    )
+    return SimpleResponse(head.status, lines, length)

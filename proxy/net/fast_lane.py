@@ -1,0 +1,176 @@
+"""The short way of a simple request: no object is made for it, and four system calls carry it.
+
+Every client connection has one lane, which stands in for the ``Exchange`` of the client as long as
+all goes well: an idle server connection is at hand and takes the request, the client sends nothing
+meanwhile, and the response is simple and comes whole. At the first sign of anything else the lane
+hands over to an ``Exchange`` that goes on from the same place; the rules for whatever can go wrong
+are there alone.
+"""
+
+from typing import TYPE_CHECKING, NoReturn
+
+from proxy.core.exceptions import RemoteProtocolError
+from proxy.core.health import Target
+from proxy.core.http.simple import SIMPLE_BYTES, SimpleRequests
+from proxy.net.connection import READ
+from proxy.net.exchange import Exchange
+from proxy.net.request_ids import new_request_id
+
+if TYPE_CHECKING:
+    from proxy.core.generation import ListenerPlan
+    from proxy.net.http_client import HttpClient
+    from proxy.net.metrics import ServerCounters
+    from proxy.net.upstream import Upstream
+
+
+class FastLane:
+    """The simple requests of one client connection, one after the other."""
+
+    __slots__ = (
+        "_client",
+        "_first",
+        "_request",
+        "_request_id",
+        "_requests",
+        "_server",
+        "_target",
+        "_upstream",
+        "_via",
+    )
+
+    wants_body = False
+    """A simple request has no body."""
+
+    def __init__(self, client: "HttpClient", requests: SimpleRequests) -> None:
+        self._client = client
+        self._requests = requests
+        self._via = client.peer_text + b"\r\nX-Request-Id: "
+        self._request = b""
+        self._request_id = b""
+        self._first = b""
+        self._upstream: Upstream | None = None
+        self._target: Target | None = None
+        self._server: ServerCounters | None = None
+
+    # --- the request -----------------------------------------------------------------------------
+
+    def receive(self) -> None:
+        """Take what an idle client sent: as a simple request, or else the ordinary way."""
+        client = self._client
+        try:
+            data = client.sock.recv(SIMPLE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            client.abort()
+            return
+        plan = client.service.plan
+        simple = self._requests.read(data)
+        if simple is None or not plan.listener.forwarded_for:
+            client.take(data)
+            return
+        head, request_id = simple
+        self._request = data
+        self._request_id = request_id = request_id or new_request_id()
+        self._first = b"".join((head, self._via, request_id, b"\r\n\r\n"))
+        client.begin_simple(self, len(data))
+        self._begin(plan)
+
+    def _begin(self, plan: "ListenerPlan") -> None:
+        service = self._client.service
+        target = plan.pick(service.availability, service.reactor.deadlines.now)
+        if not isinstance(target, Target):
+            self._leave().begin(target)
+            return
+        upstream = service.upstreams.take_idle((target.address, target.port), self)
+        if upstream is None:
+            self._leave().begin(target)
+            return
+        self._upstream = upstream
+        self._target = target
+        self._server = server = service.counters.server(target.server_id)
+        server.active += 1
+        try:
+            upstream.send(self._first)
+        except OSError:
+            # The server closed it; the request may still go to the same one.
+            self.cancel()
+            self._leave().begin(target)
+        else:
+            server.requests += 1
+
+    def _leave(self) -> Exchange:
+        """Return an exchange for the same request, which takes the lane's place."""
+        client = self._client
+        exchange = Exchange(client, self._requests.head_of(self._request), self._request_id)
+        client.hand_over(exchange)
+        return exchange
+
+    # --- the response ----------------------------------------------------------------------------
+
+    def on_upstream_event(self, mask: int) -> None:
+        """Pass the response on when it is simple; anything else is an exchange's business."""
+        upstream, client = self._upstream, self._client
+        assert upstream is not None
+        if mask != READ or upstream.unsent or client.is_disturbed:
+            self._hand_over().on_upstream_event(mask)
+            return
+        try:
+            data = upstream.sock.recv(SIMPLE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._hand_over().on_server_end(is_clean=False)
+            return
+        simple = upstream.pool.responses.read(data)
+        if simple is None:
+            self._hand_over().take(data)
+            return
+        response, body = simple
+        assert self._server is not None
+        self._server.active -= 1
+        self._upstream = None
+        self._request = self._first = b""
+        upstream.pool.release(upstream)
+        client.complete(response.status, b"".join((response.lines, self._request_id, body)))
+
+    def _hand_over(self) -> Exchange:
+        """Return an exchange that goes on with the request that the server has got."""
+        upstream, self._upstream = self._upstream, None
+        assert upstream is not None
+        assert self._target is not None
+        exchange = self._leave()
+        exchange.resume(upstream, self._target, self._first)
+        return exchange
+
+    # --- what the client asks of its exchange ----------------------------------------------------
+
+    def on_deadline(self) -> None:
+        """The server takes too long."""
+        self._hand_over().on_deadline()
+
+    def on_client_end(self) -> None:
+        """The client will send nothing more, and still gets its answer."""
+
+    def on_client_drained(self) -> None:
+        """Nothing waits for the client before its response."""
+
+    def release_removed(self) -> None:
+        """A request finishes where it is."""
+
+    def relay_request(self, data: memoryview) -> NoReturn:
+        """There is no body to relay."""
+        raise RemoteProtocolError("a simple request has no body")
+
+    def on_upstream_aborted(self) -> None:
+        """The server's connection was given up: nothing sensible can follow."""
+        self._client.abort()
+
+    def cancel(self) -> None:
+        """The client is gone, or the server's connection is no good: give up."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            assert self._server is not None
+            upstream.owner = None
+            upstream.close()
+            self._server.active -= 1
