@@ -27,7 +27,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, missing migrations
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(VENV)/dev.stamp ## measure the proxy
-	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python "$$each" $(ARGS) || exit 1; done
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(VENV)/dev.stamp ## write requirements/*.txt anew from requirements/*.in
 	@for each in proxy runtime dev; do \

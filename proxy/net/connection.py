@@ -99,7 +99,7 @@ class Connection:
         """Close the socket; what the kernel has taken is still delivered."""
         if self.is_open:
             self.is_open = False
-            self.reactor.unregister(self.fd)
+            self.reactor.forget(self.fd)
             self.sock.close()
             self.unsent.clear()
 

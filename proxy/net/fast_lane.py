@@ -29,6 +29,7 @@ class FastLane:
     __slots__ = (
         "_client",
         "_first",
+        "_keep_alive",
         "_request",
         "_request_id",
         "_requests",
@@ -48,6 +49,7 @@ class FastLane:
         self._request = b""
         self._request_id = b""
         self._first = b""
+        self._keep_alive = True
         self._upstream: Upstream | None = None
         self._target: Target | None = None
         self._server: ServerCounters | None = None
@@ -69,10 +71,11 @@ class FastLane:
         if simple is None or not plan.listener.forwarded_for:
             client.take(data)
             return
-        head, request_id = simple
+        line, block = simple
         self._request = data
-        self._request_id = request_id = request_id or new_request_id()
-        self._first = b"".join((head, self._via, request_id, b"\r\n\r\n"))
+        self._request_id = request_id = block.request_id or new_request_id()
+        self._keep_alive = block.keep_alive
+        self._first = b"".join((line, block.lines, self._via, request_id, b"\r\n\r\n"))
         client.begin_simple(self, len(data))
         self._begin(plan)
 
@@ -132,7 +135,10 @@ class FastLane:
         self._upstream = None
         self._request = self._first = b""
         upstream.pool.release(upstream)
-        client.complete(response.status, b"".join((response.lines, self._request_id, body)))
+        keep_alive = self._keep_alive
+        lines = response.lines if keep_alive else response.closing_lines
+        answer = b"".join((lines, self._request_id, body))
+        client.complete(response.status, answer, keep_alive=keep_alive)
 
     def _hand_over(self) -> Exchange:
         """Return an exchange that goes on with the request that the server has got."""

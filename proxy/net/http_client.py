@@ -272,18 +272,21 @@ class HttpClient(Connection):
         """The exchange goes on with the request of the lane."""
         self._exchange = exchange
 
-    def complete(self, status: int, data: bytes) -> None:
+    def complete(self, status: int, data: bytes, *, keep_alive: bool) -> None:
         """Send a whole response, the client being ready for it, and wait for what comes next."""
         self._exchange = None
         service = self.service
         service.counters.count_response(status)
         service.counters.bytes_out += len(data)
         try:
-            self._is_at_rest = self.send(data)
+            is_sent = self.send(data)
         except OSError:
             self.abort()
             return
-        if self._is_at_rest:
+        if not keep_alive:
+            self._finish_last(lingers=False)
+        elif is_sent:
+            self._is_at_rest = True
             self._deadline.touch(service.plan.listener.idle_timeout_s)
 
     # --- what an exchange does with its client ---------------------------------------------------

@@ -44,8 +44,14 @@ class Reactor:
         self._turn()
 
     def register(self, fd: int, mask: int, callback: EventCallback) -> None:
-        """Watch the descriptor; errors and hang-ups are reported whatever the mask."""
-        self._epoll.register(fd, mask)
+        """Watch the descriptor; errors and hang-ups are reported whatever the mask.
+
+        What is watched already is watched for this callback instead.
+        """
+        if fd in self._callbacks:
+            self._epoll.modify(fd, mask)
+        else:
+            self._epoll.register(fd, mask)
         self._callbacks[fd] = callback
 
     def modify(self, fd: int, mask: int) -> None:
@@ -54,12 +60,16 @@ class Reactor:
 
     def unregister(self, fd: int) -> None:
         """Forget the descriptor, best before it is closed; again is harmless."""
-        if self._callbacks.pop(fd, None) is None:
-            return
-        with contextlib.suppress(OSError):  # closed before, and so forgotten by epoll already
-            self._epoll.unregister(fd)
-        # The number may be reused within this batch: what epoll said of it concerns the old one.
-        self._stale.add(fd)
+        if fd in self._callbacks:
+            with contextlib.suppress(OSError):  # closed before, and so forgotten by epoll already
+                self._epoll.unregister(fd)
+            self.forget(fd)
+
+    def forget(self, fd: int) -> None:
+        """Forget a descriptor that is closed right now, nobody else having it: epoll will know."""
+        if self._callbacks.pop(fd, None) is not None:
+            # The number may be reused within this batch: what epoll said of it concerns the old.
+            self._stale.add(fd)
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Call back after what is running now."""

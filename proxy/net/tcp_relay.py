@@ -92,12 +92,14 @@ class _Side(Connection):
 
     def _receive_end(self) -> None:
         self.has_ended = True
+        # Closing both tells the other side the same as shutting it down does.
+        if self.relay.close_if_over():
+            return
         self.pause_reading()
         other = self.other
         other.ends_after_unsent = True
         if not other.unsent:
             other.shut_down_writing()
-            self.relay.close_if_over()
 
     def close_socket(self, *, with_reset: bool) -> None:
         """Close this side alone."""
@@ -187,13 +189,12 @@ class TcpRelay:
     def _on_connected(self, mask: int) -> None:
         sock = self._connecting
         assert sock is not None
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self._note_unreachable(code)
+        if mask & (ERROR | HANGUP):
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._note_unreachable(code or errno.ECONNRESET)
             self._try_next_server()
-            return
-        self.reactor.unregister(sock.fileno())
-        self._begin_relaying()
+        else:
+            self._begin_relaying()
 
     def _note_unreachable(self, code: int) -> None:
         """Remember that the server could not be reached, and keep others away from it."""
@@ -209,7 +210,7 @@ class TcpRelay:
     def _drop_attempt(self) -> None:
         sock, self._connecting = self._connecting, None
         if sock is not None:
-            self.reactor.unregister(sock.fileno())
+            self.reactor.forget(sock.fileno())
             sock.close()
         self._target = None
         counters, self._counters = self._counters, None
@@ -237,13 +238,15 @@ class TcpRelay:
 
     # --- the end ---------------------------------------------------------------------------------
 
-    def close_if_over(self) -> None:
-        """Close when both directions have ended and everything is delivered."""
+    def close_if_over(self) -> bool:
+        """Close when both directions have ended and everything is delivered; return whether so."""
         client, server = self._client, self._server
         assert client is not None
         assert server is not None
-        if client.has_ended and server.has_ended and not client.unsent and not server.unsent:
-            self._close(with_reset=False)
+        if not (client.has_ended and server.has_ended) or client.unsent or server.unsent:
+            return False
+        self._close(with_reset=False)
+        return True
 
     def close_when_idle(self) -> None:
         """A relayed connection is work in flight until its peers end it."""

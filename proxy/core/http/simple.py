@@ -1,10 +1,10 @@
 """The messages that most of the traffic consists of, recognised by one match and one look-up.
 
-A simple request is a GET of HTTP/1.1 that came whole, has no body and leaves the connection open;
-a simple response came whole, tells its length and leaves its connection open. What such a head
-becomes on the other side is remembered: only the request line, the client's address and the request
-id differ. Each head was read by the strict readers before it is remembered, and whatever is not
-simple is left to them, so nothing is decided here that they would decide otherwise.
+A simple request is a GET of HTTP/1.1 that came whole and has no body; a simple response came whole,
+tells its length and leaves its connection open. What such a head becomes on the other side is
+remembered: only the request line, the client's address and the request id differ. Each head was
+read by the strict readers before it is remembered, and whatever is not simple is left to them, so
+nothing is decided here that they would decide otherwise.
 """
 
 import re
@@ -16,6 +16,7 @@ from proxy.core.http.framing import response_framing_line, response_length
 from proxy.core.http.headers import BlockMemo
 from proxy.core.http.request_reader import RequestReader
 from proxy.core.http.response_reader import ResponseReader
+from proxy.core.http.writer import CLOSE
 
 SIMPLE_BYTES = 8192
 """The most that a simple message has; less than any limit of a head or of its first line."""
@@ -24,6 +25,7 @@ MAX_REMEMBERED_BYTES = 2048
 
 _LINE = re.compile(rb"GET /[\x21\x22\x24-\x7e]*+ HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"
+_REQUEST_ID = b"X-Request-Id: "
 
 T = TypeVar("T")
 
@@ -38,10 +40,11 @@ class _Known(dict[bytes, T | None], Generic[T]):
             self[head] = meaning
 
 
-class _Block(NamedTuple):
+class SimpleBlock(NamedTuple):
     """A simple request after its first line. ``lines`` end where the client's address goes."""
 
     lines: bytes
+    keep_alive: bool
     request_id: bytes | None
 
 
@@ -52,10 +55,10 @@ class SimpleRequests:
 
     def __init__(self, memo: BlockMemo[RequestFields]) -> None:
         self._memo = memo
-        self._known: _Known[_Block] = _Known()
+        self._known: _Known[SimpleBlock] = _Known()
 
-    def read(self, data: bytes) -> tuple[bytes, bytes | None] | None:
-        """Return the head for the server up to the client's address, and the id it came with."""
+    def read(self, data: bytes) -> tuple[bytes, SimpleBlock] | None:
+        """Return the request line and what follows it."""
         match = _LINE.match(data)
         if match is None:
             return None
@@ -66,7 +69,7 @@ class SimpleRequests:
             block = None if rest in self._known else self._learn(data, rest)
             if block is None:
                 return None
-        return data[:end] + block.lines, block.request_id
+        return data[:end], block
 
     def head_of(self, data: bytes) -> RequestHead:
         """Return the head of a request that was recognised."""
@@ -74,7 +77,7 @@ class SimpleRequests:
         assert head is not None
         return head
 
-    def _learn(self, data: bytes, rest: bytes) -> _Block | None:
+    def _learn(self, data: bytes, rest: bytes) -> SimpleBlock | None:
         try:
             head = self._read_strictly(data)
         except RemoteProtocolError:
@@ -93,20 +96,24 @@ class SimpleRequests:
         return None if reader.has_input else head
 
 
-def _simple_block(head: RequestHead) -> _Block | None:
+def _simple_block(head: RequestHead) -> SimpleBlock | None:
     fields = head.fields
-    if head.length or not head.keep_alive or fields.upgrade or fields.expect:
+    if head.length or fields.upgrade or fields.expect:
         return None
     forwarded_for = b"%b, " % fields.forwarded_for if fields.forwarded_for else b""
     lines = b"%bX-Forwarded-For: %b" % (fields.spliced, forwarded_for)
-    return _Block(lines, fields.request_id)
+    return SimpleBlock(lines, head.keep_alive, fields.request_id)
 
 
 class SimpleResponse(NamedTuple):
-    """A simple response's head, up to where the request id goes, and how long its body is."""
+    """A simple response's head, up to where the request id goes, and how long its body is.
+
+    ``closing_lines`` are for a client whose connection ends with it.
+    """
 
     status: int
     lines: bytes
+    closing_lines: bytes
     length: int
 
 
@@ -153,9 +160,7 @@ def _simple_response(head: ResponseHead) -> SimpleResponse | None:
     if length < 0:
         return None
     framing_line = response_framing_line(head.status, head.fields, length)
-    lines = b"HTTP/1.1 %b\r\n%b%bX-Request-Id: " % (
-        head.status_text,
-        head.fields.lines,
-        framing_line,
+    lines = b"HTTP/1.1 %b\r\n%b%b" % (head.status_text, head.fields.lines, framing_line)
+    return SimpleResponse(
+        head.status, lines + _REQUEST_ID, b"%b%b%b" % (lines, CLOSE, _REQUEST_ID), length
     )
-    return SimpleResponse(head.status, lines, length)

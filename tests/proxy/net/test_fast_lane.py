@@ -154,3 +154,19 @@ def test_idle_client_is_closed_in_time():
         server.send(OK)
         client.wait_for_response()
         client.wait_for_end()
+
+
+def test_client_that_asks_for_the_end_gets_it_after_its_answer():
+    with Scene() as scene:
+        client, server = prepared(scene)
+        client.send(GET[:-2] + b"Connection: close\r\n\r\n")
+        assert b"Connection" not in server.wait_for_head()
+        (connection,) = scene.service.connections
+        assert isinstance(connection._exchange, FastLane)
+        server.send(OK)
+        head, body = client.wait_for_response()
+        assert body == b"ok"
+        assert b"\r\nConnection: close\r\n" in head
+        assert client.wait_for_end() == b""
+        assert not client.was_reset
+        assert not scene.service.connections

@@ -9,7 +9,7 @@ from proxy.core.http.framing import response_framing_line, response_length
 from proxy.core.http.request_reader import RequestReader, request_memo
 from proxy.core.http.response_reader import ResponseReader, response_memo
 from proxy.core.http.simple import MAX_REMEMBERED, SimpleRequests, SimpleResponses
-from proxy.core.http.writer import write_request_head, write_response_head
+from proxy.core.http.writer import CLOSE, write_request_head, write_response_head
 
 PEER = b"192.0.2.7"
 LINES = (
@@ -61,7 +61,7 @@ def strictly_forwarded(data: bytes) -> bytes | None:
         head = reader.next_head()
     except RemoteProtocolError:
         return None
-    if head is None or reader.has_input or head.length or not head.keep_alive:
+    if head is None or reader.has_input or head.length:
         return None
     id_ = head.fields.request_id or b"new"
     return write_request_head(
@@ -73,7 +73,9 @@ def simply_forwarded(requests: SimpleRequests, data: bytes) -> bytes | None:
     simple = requests.read(data)
     if simple is None:
         return None
-    return b"%b%b\r\nX-Request-Id: %b\r\n\r\n" % (simple[0], PEER, simple[1] or b"new")
+    line, block = simple
+    id_ = block.request_id or b"new"
+    return b"%b%b%b\r\nX-Request-Id: %b\r\n\r\n" % (line, block.lines, PEER, id_)
 
 
 @given(st.lists(REQUESTS, max_size=8))
@@ -85,16 +87,22 @@ def test_simple_request_is_forwarded_as_a_strictly_read_one(datas):
             assert simple == strictly_forwarded(data)
 
 
-def test_usual_request_is_simple_at_first_and_again():
+@pytest.mark.parametrize("option", [b"close", b"keep-alive"])
+def test_usual_request_is_simple_at_first_and_again(option):
     requests = SimpleRequests(request_memo())
-    data = b"GET /x HTTP/1.1\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n"
+    data = b"GET /x HTTP/1.1\r\nHost: a.example\r\nConnection: %b\r\n\r\n" % option
     first = simply_forwarded(requests, data)
     assert first is not None
     assert simply_forwarded(requests, data) == first == strictly_forwarded(data)
+    simple = requests.read(data)
+    assert simple is not None
+    assert simple[1].keep_alive == (b"keep-alive" in data)
     assert requests.head_of(data).target == b"/x"
 
 
-@pytest.mark.parametrize("field", [b"Connection: close", b"Content-Length: 3", b"Expect: x"])
+@pytest.mark.parametrize(
+    "field", [b"Connection: upgrade\r\nUpgrade: x", b"Content-Length: 3", b"Expect: x"]
+)
 def test_request_with_more_to_it_is_left_to_the_ordinary_way(field):
     requests = SimpleRequests(request_memo())
     for _ in range(2):
@@ -147,7 +155,7 @@ RESPONSES = st.builds(
 )
 
 
-def strictly_answered(data: bytes) -> bytes | None:
+def strictly_answered(data: bytes, connection_line: bytes) -> bytes | None:
     """Return what the ordinary way sends for input that is exactly one response."""
     reader = ResponseReader()
     reader.receive(data)
@@ -165,7 +173,7 @@ def strictly_answered(data: bytes) -> bytes | None:
     return rest.join(
         [
             write_response_head(
-                head, framing_line=framing_line, connection_line=b"", request_id=b"id"
+                head, framing_line=framing_line, connection_line=connection_line, request_id=b"id"
             ),
             b"",
         ]
@@ -179,7 +187,8 @@ def test_simple_response_is_relayed_as_a_strictly_read_one(datas):
         simple = responses.read(data)
         if simple is not None:
             response, body = simple
-            assert response.lines + b"id" + body == strictly_answered(data)
+            assert response.lines + b"id" + body == strictly_answered(data, b"")
+            assert response.closing_lines + b"id" + body == strictly_answered(data, CLOSE)
             assert response.status >= 200
 
 

@@ -1,0 +1,1 @@
+"""How fast the proxy is, beside HAProxy and nginx in the same run."""

@@ -1,0 +1,165 @@
+"""The proxy and its peers, each started on one core with one worker and one listener."""
+
+import contextlib
+import os
+import pathlib
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NGINX_STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+HAPROXY = """
+global
+    nbthread 1
+    maxconn 4096
+defaults
+    mode {mode}
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+    option splice-auto
+listen bench
+    bind 127.0.0.1:{port} backlog 4096
+{options}
+    server one 127.0.0.1:{backend}
+"""
+HAPROXY_HTTP = """
+    option forwardfor
+    http-reuse always
+    unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
+    unique-id-header X-Request-Id
+"""
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_rlimit_nofile 16384;
+{body}
+"""
+NGINX_HTTP = """
+events {{ worker_connections 8192; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_requests 100000000;
+    proxy_max_temp_file_size 0;
+    upstream bench {{
+        server 127.0.0.1:{backend};
+        keepalive 128;
+        keepalive_requests 100000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://bench;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Request-Id $request_id;
+        }}
+    }}
+}}
+"""
+NGINX_TCP = """
+load_module {module};
+events {{ worker_connections 8192; }}
+stream {{
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        proxy_pass 127.0.0.1:{backend};
+    }}
+}}
+"""
+
+Command = Callable[[str, int, int, pathlib.Path], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One proxy under test."""
+
+    name: str
+    command: Command
+    modes: tuple[str, ...]
+
+
+def own_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.own", mode, str(port), str(backend)]
+
+
+def haproxy_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
+    config = folder / "haproxy.cfg"
+    options = HAPROXY_HTTP if mode == "http" else ""
+    config.write_text(HAPROXY.format(mode=mode, port=port, backend=backend, options=options))
+    return ["haproxy", "-db", "-f", str(config)]
+
+
+def nginx_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
+    body = (NGINX_HTTP if mode == "http" else NGINX_TCP).format(
+        port=port, backend=backend, folder=folder, module=NGINX_STREAM
+    )
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(folder=folder, body=body))
+    return ["nginx", "-c", str(config), "-e", str(folder / "error.log")]
+
+
+def installed() -> list[Contender]:
+    """Return the proxy and every peer that is installed; say what is not."""
+    found = [Contender("openclb", own_command, ("http", "tcp"))]
+    if shutil.which("haproxy"):
+        found.append(Contender("haproxy", haproxy_command, ("http", "tcp")))
+    else:
+        print("haproxy: not installed, skipped")
+    if shutil.which("nginx"):
+        modes = ("http", "tcp") if NGINX_STREAM.exists() else ("http",)
+        found.append(Contender("nginx", nginx_command, modes))
+        if "tcp" not in modes:
+            print("nginx: its stream module is not installed, skipped for TCP")
+    else:
+        print("nginx: not installed, skipped")
+    return found
+
+
+@contextlib.contextmanager
+def running(contender: Contender, mode: str, backend: int, core: int) -> Iterator[tuple[int, int]]:
+    """Run a contender on its own core; give its process and port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(
+            contender.command(mode, port, backend, pathlib.Path(folder)),
+            cwd=ROOT,
+            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_until_open(contender, child, port)
+            yield child.pid, port
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _wait_until_open(contender: Contender, child: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            if child.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"{contender.name} does not start") from None
+            select.select([], [], [], 0.02)
+        else:
+            return

@@ -1,0 +1,50 @@
+"""One worker's data path for the benchmarks: the listener, the reactor and nothing else."""
+
+import asyncio
+import socket
+import sys
+
+from proxy.net.reactor import Reactor
+from proxy.net.server import ProxyServer
+from proxy.snapshot import (
+    GroupKind,
+    Listener,
+    Protocol,
+    SchedulerName,
+    Server,
+    ServerGroup,
+    Snapshot,
+)
+
+
+def snapshot(protocol: Protocol, port: int, backend: int) -> Snapshot:
+    listener = Listener(
+        id="lsn-bench",
+        protocol=protocol,
+        port=port,
+        group="rsp-bench",
+        backend_port=None,
+        scheduler=SchedulerName.WEIGHTED_ROUND_ROBIN,
+        health_check=None,
+        connect_timeout_s=5,
+        idle_timeout_s=30,
+        request_timeout_s=60,
+    )
+    server = Server("i-bench", "127.0.0.1", backend, 100)
+    group = ServerGroup("rsp-bench", GroupKind.DEFAULT, (server,))
+    return Snapshot("lb-bench", 1, "127.0.0.1", (listener,), (group,))
+
+
+async def serve(mode: str, port: int, backend: int) -> None:
+    listening = socket.create_server(("127.0.0.1", port), backlog=4096)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    reactor = Reactor()
+    server = ProxyServer(reactor)
+    server.adopt(snapshot(Protocol(mode), port, backend))
+    server.listen("lb-bench", "lsn-bench", listening)
+    reactor.attach(asyncio.get_running_loop())
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
