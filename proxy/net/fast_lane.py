@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.health import Target
-from proxy.core.http.simple import SIMPLE_BYTES, SimpleRequests
+from proxy.core.http.simple import REQUEST_BYTES, RESPONSE_BYTES, SimpleRequests
 from proxy.net.connection import READ
 from proxy.net.exchange import Exchange
 from proxy.net.request_ids import new_request_id
@@ -60,7 +60,7 @@ class FastLane:
         """Take what an idle client sent: as a simple request, or else the ordinary way."""
         client = self._client
         try:
-            data = client.sock.recv(SIMPLE_BYTES)
+            data = client.sock.recv(REQUEST_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -119,7 +119,7 @@ class FastLane:
             self._hand_over().on_upstream_event(mask)
             return
         try:
-            data = upstream.sock.recv(SIMPLE_BYTES)
+            data = upstream.sock.recv(RESPONSE_BYTES)
         except BlockingIOError:
             return
         except OSError:

@@ -18,8 +18,10 @@ from proxy.core.http.request_reader import RequestReader
 from proxy.core.http.response_reader import ResponseReader
 from proxy.core.http.writer import CLOSE
 
-SIMPLE_BYTES = 8192
-"""The most that a simple message has; less than any limit of a head or of its first line."""
+REQUEST_BYTES = 8 * 1024
+"""The most that a simple request has; less than any limit of a head or of its first line."""
+RESPONSE_BYTES = 64 * 1024
+"""The most that a simple response has, so that a page comes whole and a download goes by parts."""
 MAX_REMEMBERED = 1024
 MAX_REMEMBERED_BYTES = 2048
 

@@ -1,5 +1,7 @@
 """A simple request that turns out not to be so simple goes on the ordinary way, nothing lost."""
 
+import socket
+
 import pytest
 
 from proxy.net.fast_lane import FastLane
@@ -170,3 +172,23 @@ def test_client_that_asks_for_the_end_gets_it_after_its_answer():
         assert client.wait_for_end() == b""
         assert not client.was_reset
         assert not scene.service.connections
+
+
+@pytest.mark.parametrize("size", [40_000, 2_000_000])
+def test_client_that_reads_late_gets_all_of_a_response(size):
+    with Scene() as scene:
+        client, server = begun(scene)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        body = bytes(range(250)) * (size // 250)
+        pieces = memoryview(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body)
+        sent = 0
+        while sent < len(pieces):
+            try:
+                sent += server.sock.send(pieces[sent:])
+            except BlockingIOError:
+                client.take()
+            scene.turn()
+        client.wait_for_head()
+        assert client.wait_for_bytes(size) == body
+        client.send(GET)
+        assert server.wait_for_head()
