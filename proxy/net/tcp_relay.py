@@ -44,6 +44,9 @@ class _Side(Connection):
     def on_event(self, mask: int) -> None:
         """Send what is waiting, then take what the peer sent."""
         try:
+            if mask == READ and self.is_reading:
+                self._receive()
+                return
             if mask & WRITE and self.unsent:
                 self._flush_tail()
             if mask & ~WRITE and self.is_open:
@@ -81,7 +84,10 @@ class _Side(Connection):
         if size == 0:
             self._receive_end()
             return
-        relay.deadline.touch(relay.idle_timeout_s)
+        now = reactor.deadlines.now
+        if now != relay.touched_at:  # the wheel's time goes in coarse steps
+            relay.touched_at = now
+            relay.deadline.touch(relay.idle_timeout_s)
         counters = relay.service.counters
         if self.is_client:
             counters.bytes_in += size
@@ -125,6 +131,7 @@ class TcpRelay:
         "is_open",
         "reactor",
         "service",
+        "touched_at",
     )
 
     def __init__(
@@ -138,6 +145,7 @@ class TcpRelay:
         self.service = service
         self.is_open = True
         self.idle_timeout_s = float(service.plan.listener.idle_timeout_s)
+        self.touched_at = 0.0
         self._client_sock = sock
         self._client: _Side | None = None
         self._server: _Side | None = None

@@ -38,7 +38,7 @@ class Peer:
         sock.setblocking(False)
         self.scene = scene
         self.sock = sock
-        self.received = b""
+        self.received = bytearray()
         self.is_at_end = False
         self.was_reset = False
 
@@ -74,7 +74,8 @@ class Peer:
 
         self.scene.wait(has_come, lambda: f"{end!r} in {self.received[-300:]!r}")
         at = self.received.index(end) + len(end)
-        taken, self.received = self.received[:at], self.received[at:]
+        taken = bytes(self.received[:at])
+        del self.received[:at]
         return taken
 
     def wait_for_head(self) -> bytes:
@@ -92,7 +93,8 @@ class Peer:
             return len(self.received) >= size
 
         self.scene.wait(have_come, lambda: f"{size} bytes, not {len(self.received)}")
-        taken, self.received = self.received[:size], self.received[size:]
+        taken = bytes(self.received[:size])
+        del self.received[:size]
         return taken
 
     def wait_for_end(self) -> bytes:
@@ -103,7 +105,7 @@ class Peer:
             return self.is_at_end
 
         self.scene.wait(has_ended, lambda: f"the end after {self.received[-300:]!r}")
-        taken, self.received = self.received, b""
+        taken, self.received = bytes(self.received), bytearray()
         return taken
 
     def shut_down(self) -> None:

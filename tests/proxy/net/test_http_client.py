@@ -365,7 +365,7 @@ def finish_pump(scene, source: Peer, sink: Peer, left: int) -> None:
     """Send the rest while the other side reads, and see every byte arrive."""
     block, arrived = bytes(1 << 20), 0
     arrived += len(sink.received)
-    sink.received = b""
+    sink.received.clear()
 
     def is_done() -> bool:
         nonlocal left, arrived
@@ -373,7 +373,7 @@ def finish_pump(scene, source: Peer, sink: Peer, left: int) -> None:
             with contextlib.suppress(BlockingIOError):
                 left -= source.sock.send(block[:left])
         arrived += sink.take()
-        sink.received = b""
+        sink.received.clear()
         return arrived == BIG
 
     scene.wait(is_done, lambda: f"{BIG} bytes, not {arrived}")
