@@ -130,9 +130,8 @@ class FastLane:
             self._hand_over().take(data)
             return
         response, body = simple
-        assert self._server is not None
-        self._server.active -= 1
         self._upstream = None
+        self._end_server()
         self._request = self._first = b""
         upstream.pool.release(upstream)
         keep_alive = self._keep_alive
@@ -176,7 +175,10 @@ class FastLane:
         """The client is gone, or the server's connection is no good: give up."""
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
-            assert self._server is not None
             upstream.owner = None
             upstream.close()
-            self._server.active -= 1
+            self._end_server()
+
+    def _end_server(self) -> None:
+        assert self._server is not None
+        self._server.active -= 1

@@ -147,18 +147,17 @@ class WeightedRoundRobin:
         """Return the next choices from the moment on, and the moment after them."""
         rings, turns, due, chosen = self._rings, moment.turns.copy(), moment.due, []
         heap = [
-            (ring.start + had * ring.step, index)
+            (_due(ring, had), index)
             for index, (ring, had) in enumerate(zip(rings, turns, strict=True))
         ]
         heapq.heapify(heap)
         for _ in range(count):
             due, index = heap[0]
-            servers, start, step = rings[index]
+            ring = rings[index]
             turn = turns[index]
-            chosen.append(servers[turn % len(servers)])
+            chosen.append(ring.servers[turn % len(ring.servers)])
             turns[index] = turn = turn + 1
-            # Multiplied, never summed up: rounding does not drift over any number of turns.
-            heapq.heapreplace(heap, (start + turn * step, index))
+            heapq.heapreplace(heap, (_due(ring, turn), index))
         return _Moment(turns, due), chosen
 
     def _fresh_rings(self, weights: Mapping[str, int]) -> list[_Ring]:
@@ -195,6 +194,14 @@ class WeightedRoundRobin:
                 server = ring.servers[(had + place) % size]
                 progress[server] = 1.0 - (place + ahead) / size
         return progress
+
+
+def _due(ring: _Ring, turn: int) -> float:
+    """Return when a turn is due: rings that are due together are so at every turn of theirs.
+
+    Multiplied, never summed up: rounding does not drift over any number of turns.
+    """
+    return round(ring.start + turn * ring.step, 10)
 
 
 def _come(progress: list[float]) -> float:
