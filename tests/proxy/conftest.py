@@ -4,9 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.broker import Broker
 from tests.proxy.node_scene import Backend, FeedWriter, NodeProcess
+
+# How long an example takes says more about the machine than about the proxy.
+settings.register_profile("proxy", deadline=None)
+settings.load_profile("proxy")
 
 
 @pytest.fixture(scope="session")
