@@ -9,7 +9,7 @@ from balancer.constants import SPECIFICATION_LIMITS
 from balancer.domain.names import check_load_balancer_name, check_protection_reason
 from balancer.domain.networks import check_virtual_address, first_free_address
 from balancer.domain.quotas import check_quota
-from balancer.exceptions import Conflict, Invalid, Protected
+from balancer.exceptions import Conflict, Invalid
 from balancer.models import LoadBalancer, Region, ServerGroup, Vpc, VSwitch, Zone
 from balancer.services.activity import record_activity
 from balancer.services.addresses import holder_of, list_addresses
@@ -17,6 +17,7 @@ from balancer.services.locks import (
     check_fresh,
     lock_addresses,
     lock_load_balancer,
+    protection_refusal,
     save_edit,
 )
 from balancer.services.publishing import request_publish, request_tombstone
@@ -123,12 +124,7 @@ def release_load_balancer(*, actor: Actor, load_balancer: LoadBalancer) -> None:
     """Delete the instance with its listeners, rules and groups; its address becomes free."""
     load_balancer = lock_load_balancer(actor, load_balancer.pk)
     if load_balancer.deletion_protection:
-        raise Protected(
-            "deletion_protected",
-            f"{load_balancer.name} is protected against release; turn deletion protection off on "
-            "its Instance Details page first.",
-            load_balancer=load_balancer.public_id,
-        )
+        raise protection_refusal(load_balancer, "deletion", "release")
     record_activity(
         actor,
         "load_balancer.released",

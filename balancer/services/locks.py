@@ -55,14 +55,32 @@ def lock_load_balancer(
         )
     is_protected = load_balancer.modification_protection and protection_applies
     if is_protected and actor.entrance == Entrance.CONSOLE:
-        raise Protected(
-            "modification_protected",
-            f"{load_balancer.name} is protected against changes in the console; turn the "
-            "protection off on its Instance Details page first.",
+        raise protection_refusal(
+            load_balancer,
+            "modification",
+            "changes in the console",
             reason=load_balancer.modification_protection_reason,
-            load_balancer=load_balancer.public_id,
         )
     return load_balancer
+
+
+def protection_refusal(
+    load_balancer: LoadBalancer, kind: str, act: str, *, reason: str = ""
+) -> Protected:
+    """Return the refusal: who protects the load balancer, why, and where to turn that off."""
+    action = f"load_balancer.{kind}_protection_changed"
+    entries = Activity.objects.filter(object_id=load_balancer.public_id, action=action)
+    last = entries.first()
+    told = f"{load_balancer.name} is protected against {act}"
+    told += f", by {last.actor_name}" if last else ""
+    told += f": {reason}" if reason else ""
+    return Protected(
+        f"{kind}_protected",
+        f"{told.rstrip('.')}. Turn the {kind} protection off on its Instance Details page first.",
+        reason=reason,
+        load_balancer=load_balancer.public_id,
+        protected_by=last.actor_name if last else "",
+    )
 
 
 def lock_group(group_pk: int) -> ServerGroup:
