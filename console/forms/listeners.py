@@ -68,7 +68,7 @@ class ListenerForm(forms.Form):
         label="Listener name",
         max_length=MAX_NAME_CHARACTERS,
         required=False,
-        help_text="1–80 characters. Empty: protocol_port.",
+        help_text="Up to 80 letters, digits, periods, - _ or /. Empty: protocol_port.",
     )
     server_group = GroupChoiceField(
         label="Server group",

@@ -20,6 +20,7 @@ SPECIFICATION_NAMES = {
     "slb.s3.medium": "Large I",
     "slb.s3.large": "Large II",
 }
+NAME_RULE = "Up to 80 characters: a letter first, then letters, digits, periods, _ or -."
 
 
 def specification_choices() -> list[tuple[str, str]]:
@@ -41,6 +42,26 @@ class PlaceChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not
         return f"{obj.name} ({obj.public_id})"
 
 
+class VSwitchSelect(forms.Select):
+    """Marks each vSwitch with its VPC; the page offers those of the chosen VPC."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the option of the list."""
+        option = super().create_option(name, value, *args, **kwargs)
+        vswitch = getattr(value, "instance", None)
+        if vswitch is not None:
+            option["attrs"]["data-of"] = str(vswitch.vpc_id)
+        return option
+
+
+class VSwitchChoiceField(PlaceChoiceField):
+    """Names each vSwitch with its VPC, for people who see the list of all."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the entry of the list."""
+        return f"{super().label_from_instance(obj)} in {obj.vpc.name}"
+
+
 class CreateForm(forms.Form):
     """A new instance; only the primary zone has to be chosen."""
 
@@ -48,7 +69,7 @@ class CreateForm(forms.Form):
         label="Instance name",
         max_length=MAX_NAME_CHARACTERS,
         required=False,
-        help_text="1–80 characters. Empty: the instance is called by its ID.",
+        help_text=f"{NAME_RULE} Empty: the instance is called by its ID.",
     )
     address_type = forms.ChoiceField(
         label="Address type",
@@ -65,8 +86,12 @@ class CreateForm(forms.Form):
     vpc = PlaceChoiceField(
         label="VPC", queryset=Vpc.objects.none(), required=False, empty_label="None"
     )
-    vswitch = PlaceChoiceField(
-        label="vSwitch", queryset=VSwitch.objects.none(), required=False, empty_label="None"
+    vswitch = VSwitchChoiceField(
+        label="vSwitch",
+        queryset=VSwitch.objects.none(),
+        required=False,
+        empty_label="None",
+        widget=VSwitchSelect(attrs={"data-narrowed-by": "vpc"}),
     )
     address = forms.CharField(
         label="Service address",
@@ -92,7 +117,7 @@ class CreateForm(forms.Form):
             ("primary_zone", zones),
             ("backup_zone", zones),
             ("vpc", Vpc.objects.filter(region=region)),
-            ("vswitch", VSwitch.objects.filter(vpc__region=region)),
+            ("vswitch", VSwitch.objects.filter(vpc__region=region).select_related("vpc")),
         ):
             chooser = self.fields[name]
             assert isinstance(chooser, forms.ModelChoiceField)
@@ -112,6 +137,7 @@ class RenameForm(forms.Form):
     name = forms.CharField(
         label="Instance name",
         max_length=MAX_NAME_CHARACTERS,
+        help_text=NAME_RULE,
         error_messages={"required": "Enter a name of 1–80 characters."},
     )
     expected = forms.IntegerField(widget=forms.HiddenInput, required=False)

@@ -36,7 +36,9 @@ class ActivityRow:
     def action(self) -> str:
         """Return the action as words: ``server.weight_changed`` reads "Server weight changed"."""
         words = self.entry.action.replace(".", " ").replace("_", " ").capitalize()
-        return words.replace("Api ", "API ").replace("Idc ", "IDC ")
+        for name in ("Api", "Idc", "Ecs"):
+            words = words.replace(f"{name} ", f"{name.upper()} ")
+        return words
 
     @property
     def object_name(self) -> str:

@@ -221,9 +221,16 @@ def _weights_dialog(
     context: dict[str, Any],
     status: int | None = None,
 ) -> HttpResponse:
+    context |= {"dialog_title": _weights_title(context["chosen"])}
     return show_dialog(
         request, group, "backend_servers/_weights_dialog.html", context, status=status
     )
+
+
+def _weights_title(chosen: list[BackendServer]) -> str:
+    if len(chosen) == 1:
+        return f"Edit weight of {name_of(chosen[0])}"
+    return f"Edit weights of {len(chosen)} servers" if chosen else "Edit weights"
 
 
 def _save_weights(

@@ -1,5 +1,6 @@
 """Pages of load balancer instances: list, details, and what can be done to a whole instance."""
 
+import json
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -119,7 +120,7 @@ def show_load_balancer(
         _details(request, load_balancer),
         fragments={
             "instance-header": "load_balancers/_header.html",
-            "instance-details": "load_balancers/_detail.html",
+            "instance-details": "load_balancers/_detail_answer.html",
         },
     )
 
@@ -139,9 +140,12 @@ def show_apply_status(
     """Say how far the last change is; the page asks again until it is in force."""
     load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
     context = instance_context(request, load_balancer, active_tab="")
-    return render_fragment(
+    response = render_fragment(
         request, "load_balancers/_apply_status.html", context, page=load_balancer
     )
+    if not context["apply_is_pending"]:  # the last question: what the proxies say of listeners
+        response["HX-Trigger"] = json.dumps({"changeApplied": None})
+    return response
 
 
 @login_required
@@ -166,7 +170,7 @@ def rename_load_balancer(
             status = status_of(error)
         else:
             add_toast(request, f"Renamed to {form.cleaned_data['name']}")
-            return close_dialog(request, load_balancer)
+            return close_dialog(request, _back_to(request, load_balancer))
     return _dialog(request, load_balancer, "load_balancers/_rename_dialog.html", status, form=form)
 
 

@@ -15,7 +15,7 @@ from balancer.selectors.health import NORMAL, NOT_CHECKED, ServerHealth, get_gro
 from balancer.selectors.listeners import list_listeners
 from proxy.snapshot import SchedulerName
 
-_WEIGHTED = {SchedulerName.WEIGHTED_ROUND_ROBIN, SchedulerName.WEIGHTED_LEAST_CONNECTIONS}
+WEIGHTED = {SchedulerName.WEIGHTED_ROUND_ROBIN, SchedulerName.WEIGHTED_LEAST_CONNECTIONS}
 
 SEARCH_FIELDS = (
     ("name", "ECS Instance Name"),
@@ -91,6 +91,7 @@ class GroupServers:
 
     rows: Sequence[ServerRow]
     listeners: Sequence[Listener]
+    is_active: bool = True
 
     @property
     def running(self) -> list[Listener]:
@@ -103,6 +104,25 @@ class GroupServers:
         return sum(row.takes_requests for row in self.rows)
 
     @property
+    def taking_sentence(self) -> str:
+        """Say how many servers take new requests, or why none can come."""
+        if not self.rows:
+            return ""
+        if not self.listeners:
+            return "No listener uses this group yet"
+        if not self.running:
+            return "No running listener uses this group"
+        if not self.is_active:
+            return "The instance is stopped"
+        verb = "takes" if self.taking == 1 else "take"
+        return f"{self.taking} of {len(self.rows)} {verb} new requests"
+
+    @property
+    def is_reached(self) -> bool:
+        """Tell whether requests come to the group at all."""
+        return self.is_active and bool(self.running)
+
+    @property
     def serving_weight(self) -> int:
         """Return the sum of weights that shares are parts of."""
         return sum(row.server.weight for row in self.rows if row.can_serve)
@@ -110,7 +130,7 @@ class GroupServers:
     @property
     def uses_weights(self) -> bool:
         """Tell whether any listener's algorithm looks at weights."""
-        return not self.running or any(each.scheduler in _WEIGHTED for each in self.running)
+        return not self.running or any(each.scheduler in WEIGHTED for each in self.running)
 
     @property
     def mark(self) -> str:
@@ -177,7 +197,7 @@ def read_group(user: Any, group: ServerGroup) -> GroupServers:
         ServerRow(each, health[each.public_id], share, able[each.public_id])
         for each, share in zip(servers, shares, strict=True)
     ]
-    return GroupServers(rows, listeners)
+    return GroupServers(rows, listeners, group.load_balancer.is_active)
 
 
 def name_of(server: BackendServer) -> str:

@@ -5,6 +5,7 @@ import "./toasts.js";
 import "./popovers.js";
 import "./dialogs.js";
 import "./regions.js";
+import "./paging.js";
 import { prepare } from "./forms.js";
 
 prepare(document);

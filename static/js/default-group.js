@@ -168,7 +168,12 @@ function previewPlan(form) {
 
 ["input", "change"].forEach((name) => document.addEventListener(name, (event) => {
   const form = event.target.closest?.("[data-bulk-weights]");
-  if (form?.elements.plan) previewPlan(form);
+  if (!form?.elements.plan) return;
+  // A refusal was about the plan and the number that stood here before.
+  form.elements.value.removeAttribute("aria-invalid");
+  form.elements.value.removeAttribute("aria-describedby");
+  form.querySelector("#bulk-value-error")?.remove();
+  previewPlan(form);
 }));
 
 document.body.addEventListener("htmx:afterSettle", () => {

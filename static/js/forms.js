@@ -174,9 +174,24 @@ function showParts(form) {
   });
 }
 
+// A list that another one narrows (data-narrowed-by names it): only options of its value (data-of) are offered.
+function narrow(list) {
+  const wanted = list.form?.elements[list.dataset.narrowedBy]?.value;
+  [...list.options].forEach((option) => {
+    option.hidden = option.disabled = Boolean(wanted && option.dataset.of && option.dataset.of !== wanted);
+  });
+  if (list.selectedOptions[0]?.disabled) list.value = "";
+}
+
 document.addEventListener("input", (event) => {
-  if (event.target.matches("[data-typed-confirm]")) checkTyped(event.target);
-  showParts(event.target.form);
+  const field = event.target;
+  if (field.matches("[data-typed-confirm]")) checkTyped(field);
+  showParts(field.form);
+  field.form?.querySelectorAll("[data-narrowed-by]").forEach(narrow);
+  // What the server said of a text no longer holds for another one.
+  if (!field.matches("[data-unmarks][aria-invalid]")) return;
+  field.removeAttribute("aria-invalid");
+  field.parentElement.querySelectorAll(".field-error").forEach((message) => message.remove());
 });
 
 document.addEventListener("change", (event) => {
@@ -223,6 +238,7 @@ export function prepare(root) {
   root.querySelectorAll("[data-peek][hidden]").forEach((button) => { button.hidden = false; });
   root.querySelectorAll("[data-typed-confirm]").forEach(checkTyped);
   root.querySelectorAll("form:has([data-shown-when])").forEach(showParts);
+  root.querySelectorAll("[data-narrowed-by]").forEach(narrow);
   root.querySelectorAll("[data-mixed]").forEach((box) => { box.indeterminate = true; });
   const selections = root.matches?.("[data-selection]") ? [root] : [...root.querySelectorAll("[data-selection]")];
   selections.forEach(countSelection);

@@ -173,6 +173,27 @@ def test_open_lines_survive_a_refresh(console: Page, estate: Installation):
     expect(console.locator("#instance-table details").first).to_have_attribute("open", "")
 
 
+def test_a_new_page_of_a_table_is_read_from_its_top(console: Page, estate: Installation):
+    console.set_viewport_size({"width": 1440, "height": 400})
+    console.goto(f"{estate.url}/console/{REGION}/activity?size=10")
+    console.get_by_role("link", name="Next page").click()
+    console.wait_for_url("**page=2**")
+    table = console.locator("#activity-table table")
+    expect(table).to_be_focused()
+    expect(table.locator("thead")).to_be_in_viewport()
+    expect(console.locator("#announcer-status")).to_contain_text("Page 2 of")
+
+
+def test_only_vswitches_of_the_chosen_vpc_are_offered(console: Page, estate: Installation):
+    console.goto(f"{estate.url}/console/{REGION}/instances/new")
+    vpc, vswitch = console.get_by_label("VPC", exact=True), console.get_by_label("vSwitch")
+    for name in ("production", "staging"):
+        vpc.select_option(label=next(text for text in vpc.inner_text().split("\n") if name in text))
+        offered = vswitch.locator("option:not([hidden])").all_inner_texts()[1:]
+        assert offered
+        assert all(name in text for text in offered), offered
+
+
 def test_slash_searches_and_enter_opens_the_first_hit(console: Page, estate: Installation):
     console.keyboard.press("/")
     console.keyboard.type("demo-w")

@@ -171,7 +171,7 @@ def test_f1_add_servers_and_count_what_they_answer(console: Page, instance: Inst
     assert page.url == instance.tab
     page.reload()
     assert instance.weights() == {"web-1": 80, "web-2": 80}
-    expect(row(page, "web-1")).to_contain_text("Normal", timeout=20_000)
+    expect(row(page, "web-1")).to_contain_text("Normal", timeout=60_000)
     wait_until(lambda: instance.answers_with("web-1", "web-2"), "both answer")
     # C2: two servers of the same weight share equally.
     assert instance.shares() == pytest.approx({"web-1": 50, "web-2": 50}, abs=1)
@@ -359,7 +359,7 @@ def test_f3_weight_by_pencil_keyboard_and_undo(console: Page, instance: Instance
     expect(row(page, "web-1").locator("[data-weight-text]")).to_have_text("50")
     expect(page.locator("[id^=pencil-]:focus")).to_have_count(1)
     assert instance.weights()["web-1"] == 50
-    wait_until(lambda: instance.answers_with("web-1", "web-2"), "both answer", within_s=30)
+    wait_until(lambda: instance.answers_with("web-1", "web-2"), "both answer", within_s=60)
     assert instance.shares(300) == pytest.approx({"web-1": 33.3, "web-2": 66.7}, abs=1)
     toast(page, "Weight of web-1: 100 → 50").get_by_role("button", name="Undo").click()
     expect(row(page, "web-1").locator("[data-weight-text]")).to_have_text("100")
@@ -411,7 +411,7 @@ def test_f4_remove_one_then_the_last(console: Page, instance: Instance) -> None:
     page = console
     instance.add(web_1=100, web_2=100)
     page.reload()
-    wait_until(lambda: instance.answers_with("web-1", "web-2"), "both answer", within_s=30)
+    wait_until(lambda: instance.answers_with("web-1", "web-2"), "both answer", within_s=60)
     row(page, "web-1").get_by_role("link", name="Remove").click()
     dialog = page.get_by_role("dialog", name="Remove web-1 from the default group?")
     expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
@@ -423,7 +423,7 @@ def test_f4_remove_one_then_the_last(console: Page, instance: Instance) -> None:
     expect(toast(page, "web-1 removed")).to_be_visible()
     expect(row(page, "web-1")).to_have_count(0)
     expect(row(page, "web-2").locator(".share-value")).to_have_text("100 %")
-    wait_until(lambda: instance.answers_with("web-2"), "only web-2 answers", within_s=5)
+    wait_until(lambda: instance.answers_with("web-2"), "only web-2 answers", within_s=60)
     row(page, "web-2").get_by_role("link", name="Remove").click()
     strong = page.get_by_role("dialog", name="Remove the last server?")
     expect(strong).to_contain_text(f"HTTP: {PORT}")
@@ -436,6 +436,76 @@ def test_f4_remove_one_then_the_last(console: Page, instance: Instance) -> None:
     page.goto(f"{instance.url}/listeners")
     expect(page.locator("#listener-table")).to_contain_text(re.compile("Abnormal|0 of 0"))
     wait_until(lambda: bool(send(instance.made["address"], PORT, 1).failed), "it answers 503")
+
+
+def test_4_6_after_a_removal_the_focus_is_on_the_next_server(
+    console: Page, instance: Instance
+) -> None:
+    page = console
+    instance.add(web_1=50, web_2=50, api_1=50)
+    page.reload()
+
+    def remove(name: str) -> None:
+        row(page, name).get_by_role("link", name="Remove").click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+        expect(row(page, name)).to_have_count(0)
+
+    remove("web-2")
+    expect(row(page, "api-1").get_by_role("link", name="Remove")).to_be_focused()
+    remove("api-1")
+    expect(row(page, "web-1").get_by_role("link", name="Remove")).to_be_focused()
+    row(page, "web-1").get_by_role("link", name="Remove").click()
+    page.get_by_label("Type web-1 to confirm").fill("web-1")
+    page.get_by_role("button", name="Remove anyway").click()
+    expect(page.get_by_text("No servers yet")).to_be_visible()
+    expect(page.locator("#add-servers")).to_be_focused()
+
+
+def test_4_6_after_a_bulk_removal_the_focus_is_on_add(console: Page, instance: Instance) -> None:
+    page = console
+    instance.add(web_1=50, web_2=50, api_1=50)
+    page.reload()
+    tick(page, "web-1", "web-2")
+    page.click("#bulk-remove")
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.locator("[data-server-row]")).to_have_count(1)
+    expect(page.locator("#add-servers")).to_be_focused()
+
+
+def test_long_names_wrap_in_the_strong_dialog(console: Page, instance: Instance) -> None:
+    page = console
+    instance.add(web_1=50)
+    path = f"listeners/{instance.listener['id']}/"
+    instance.installation.api("PATCH", path, {"name": "n" * 80})
+    page.reload()
+    row(page, "web-1").get_by_role("link", name="Remove").click()
+    dialog = page.locator("#remove-dialog")
+    expect(dialog).to_contain_text("n" * 80)
+    assert dialog.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+def test_a_refusal_goes_when_its_input_changes(console: Page, instance: Instance) -> None:
+    page = console
+    instance.add(web_1=50, web_2=50)
+    page.reload()
+    tick(page, "web-1", "web-2")
+    page.click("#bulk-weights")
+    dialog = page.get_by_role("dialog", name="Edit weights of 2 servers")
+    dialog.get_by_label("Weight", exact=True).fill("-1")
+    dialog.get_by_role("button", name="OK").click()
+    expect(page.locator("#bulk-value-error")).to_be_visible()
+    page.get_by_label("Change").select_option("even")
+    expect(page.locator("#bulk-value-error")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.click("#add-idc-servers")
+    address = page.get_by_label("IP address")
+    page.get_by_label("Name", exact=True).fill("dc-1")
+    address.fill("::1")
+    page.click("#panel-add")
+    expect(address).to_have_attribute("aria-invalid", "true")
+    address.fill("192.0.2.1")
+    expect(address).not_to_have_attribute("aria-invalid", "true")
+    expect(page.locator(".idc-rows .field-error")).to_have_count(0)
 
 
 def test_f4_removal_is_undone(console: Page, instance: Instance) -> None:
@@ -490,7 +560,7 @@ def test_f9_an_interface_address_serves(console: Page, instance: Instance) -> No
     added = page.locator("tr[data-server-row]")
     expect(added).to_contain_text("ENI")
     expect(added).to_contain_text("Secondary address")
-    wait_until(lambda: instance.answers_with("web-5"), "the interface answers", within_s=30)
+    wait_until(lambda: instance.answers_with("web-5"), "the interface answers", within_s=60)
 
 
 def test_an_idc_server_is_typed_and_taken(console: Page, instance: Instance) -> None:
@@ -509,7 +579,7 @@ def test_an_idc_server_is_typed_and_taken(console: Page, instance: Instance) -> 
     page.click("#panel-add")
     expect(toast(page, "2 IDC servers added")).to_be_visible()
     assert set(instance.weights()) == {"dc-e2e", "idc-rack1-app-1"}
-    wait_until(lambda: instance.answers_with("idc-rack1-app-1"), "it answers", within_s=30)
+    wait_until(lambda: instance.answers_with("idc-rack1-app-1"), "it answers", within_s=60)
 
 
 def test_rows_of_others_appear_and_never_take_away_what_is_typed(
@@ -517,17 +587,17 @@ def test_rows_of_others_appear_and_never_take_away_what_is_typed(
 ) -> None:
     page = console
     instance.add(web_1=30)
-    expect(row(page, "web-1")).to_have_count(1, timeout=15_000)
+    expect(row(page, "web-1")).to_have_count(1, timeout=60_000)
     open_weight(page, "web-1")
     page.keyboard.type("44")
     instance.add(web_2=30)
     for _ in range(2):
-        with page.expect_response(lambda answer: "/live" in answer.url, timeout=15_000):
+        with page.expect_response(lambda answer: "/live" in answer.url, timeout=60_000):
             pass
     field = page.locator(".weight-popover:popover-open [data-weight-input]")
     expect(field).to_have_value("44")
     page.keyboard.press("Escape")
-    expect(row(page, "web-2")).to_have_count(1, timeout=15_000)
+    expect(row(page, "web-2")).to_have_count(1, timeout=60_000)
 
 
 def test_without_script_everything_on_the_main_path_works(

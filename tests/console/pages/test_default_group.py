@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from balancer.actors import Actor
-from balancer.models import Activity, BackendServer, LoadBalancer
+from balancer.models import Activity, BackendServer, Listener, LoadBalancer
 from balancer.selectors.health import ServerHealth
 from balancer.services.backend_servers import set_server_weight
 from balancer.services.load_balancers import set_modification_protection
@@ -68,6 +68,29 @@ def test_i1_only_servers_that_can_serve_have_a_share(operator, tab, estate, monk
     assert re.findall(r'share-value">([^<]+)<', text) == ["0 %", "60 %", "40 %"]
     assert "2 of 3 take new requests" in text
     assert "connection refused" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("none", "No listener uses this group yet"),
+        ("stopped", "No running listener uses this group"),
+        ("inactive", "The instance is stopped"),
+    ],
+)
+def test_without_a_listener_nothing_is_said_to_take_requests(
+    operator, tab, estate, state, sentence
+):
+    if state == "none":
+        estate.listener.delete()
+    elif state == "stopped":
+        Listener.objects.update(status="stopped")
+    else:
+        LoadBalancer.objects.update(status="inactive")
+    text = shown(operator.get(tab))
+    assert f">{sentence}</span>" in text
+    assert "new requests</span>" not in text
+    assert text.count('class="share-note">not in use<') == 3
 
 
 def test_s51_empty_group_says_so_and_who_suffers(operator, tab):
@@ -264,6 +287,15 @@ def test_i7_several_weights_in_one_act(operator, tab, estate, plan, value, expec
     assert Activity.objects.filter(action="servers.weights_changed").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("count", "title"),
+    [(1, "Edit weight of 10.0.0.1"), (3, "Edit weights of 3 servers")],
+)
+def test_i7_the_dialog_says_how_many_servers(operator, tab, estate, count, title):
+    chosen = urlencode({"server": [each.public_id for each in estate.servers[:count]]}, doseq=True)
+    assert f">{title}</h2>" in shown(operator.get(f"{tab}/weights?{chosen}"))
+
+
 @pytest.mark.parametrize("value", ["", "101", "x", "-1"])
 def test_i7_a_wrong_value_changes_nothing(operator, tab, estate, first, value):
     data = {"server": first.public_id, "plan": "set", "value": value}
@@ -309,6 +341,13 @@ def test_f4_1_the_question_names_server_and_effect(operator, tab, estate, first)
         assert "Drain" not in text
         check_markup(text)
     assert BackendServer.objects.filter(pk=first.pk).exists()
+
+
+def test_f4_1_a_server_without_requests_gives_no_share_away(operator, tab, estate, first):
+    BackendServer.objects.filter(pk=first.pk).update(weight=0)
+    text = shown(operator.get(f"{tab}/remove?server={first.public_id}"))
+    assert "It takes no new requests now, so no share moves." in " ".join(text.split())
+    assert "share of" not in text
 
 
 def test_f4_2_removed_with_undo(operator, tab, estate, first):

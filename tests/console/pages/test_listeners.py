@@ -50,6 +50,15 @@ def test_tab_shows_what_is_wanted_and_observed(operator, tab, estate):
     check_markup(text)
 
 
+def test_k5_a_listener_whose_servers_all_have_weight_0_says_so(operator, tab, estate):
+    sentence = "Every weight is 0: no server gets new requests."
+    assert sentence not in shown(operator.get(tab))
+    estate.group.servers.update(weight=0)
+    assert sentence in shown(operator.get(tab))
+    Listener.objects.update(scheduler="rr")
+    assert sentence not in shown(operator.get(tab)), "round robin does not look at weights"
+
+
 def test_tab_as_fragment_and_searched(operator, tab):
     assert shown(operator.htmx("get", tab, target="listener-table")).startswith("\n")
     assert "Clear filter" in shown(operator.get(f"{tab}?q=nothing"))

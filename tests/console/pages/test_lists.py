@@ -117,7 +117,9 @@ def test_the_log_names_servers_with_their_weights_and_folds_the_rest(viewer, est
 
 def test_the_log_names_the_load_balancer_of_an_object(viewer, estate):
     record(estate, "servers.removed", [entry(1, 100, port=8080)], None)
+    Activity.objects.update(action="ecs_instance.changed")
     text = shown(viewer.get("/console/cn-test/activity"))
+    assert "ECS instance changed" in text
     assert "web-1: port 8080, weight 100" in words_of(text)
     link = f'<a href="{estate.load_balancer.get_absolute_url()}"'
     assert link in text.split('data-label="Object"')[1]

@@ -3,7 +3,7 @@
 import pytest
 
 from balancer.choices import LoadBalancerStatus
-from balancer.models import LoadBalancer, PublishHead
+from balancer.models import Activity, LoadBalancer, PublishHead
 from proxy.snapshot import ApplyReport, ListenerError, ListenerFault
 from tests.console.markup import check_markup
 
@@ -31,6 +31,20 @@ def test_list_shows_each_instance_with_its_listeners(operator, estate):
     for server in estate.servers:
         assert f"{server.name}: 8080" in text
     check_markup(text)
+
+
+def test_list_shows_the_network_whole_and_a_way_to_rename(operator, viewer, estate):
+    """Section 2.1: for a VPC two more lines, the vSwitch is one; the pencil is for who may."""
+    vpc = estate.vswitch.vpc
+    LoadBalancer.objects.update(vpc=vpc, vswitch=estate.vswitch)
+    text = shown(operator.get(LIST))
+    for public_id in (vpc.public_id, estate.vswitch.public_id):
+        assert f'<span class="code muted">{public_id}</span>' in text
+    rename = f"{estate.load_balancer.get_absolute_url()}/rename?from=list"
+    assert f'href="{rename}"' in text
+    assert f'action="{rename}"' in shown(operator.htmx("get", rename, target="dialog-slot"))
+    assert operator.post(rename, {"name": "shop"})["Location"] == LIST
+    assert "/rename" not in shown(viewer.get(LIST))
 
 
 def test_list_says_which_listener_no_proxy_can_serve(operator, estate, monkeypatch):
@@ -197,6 +211,20 @@ def test_bad_name_is_refused_at_the_field(operator, page, estate, name):
     assert estate.load_balancer.name == "web"
 
 
+def test_details_alone_bring_the_title_of_the_page(operator, page):
+    text = shown(operator.htmx("get", page, target="instance-details"))
+    assert "<title>Instance Details · web · OpenCLB</title>" in text
+    assert "<title>Instance Details · web · OpenCLB</title>" in shown(operator.get(page))
+
+
+def test_a_change_in_force_refreshes_what_proxies_say(operator, page, estate, monkeypatch):
+    """A fault is on the listener's row as soon as in the title row."""
+    asked = operator.htmx("get", f"{page}/apply-status", target="apply-status")
+    assert "Being applied" not in shown(asked)
+    assert "changeApplied" in asked["HX-Trigger"]
+    assert "changeApplied from:body" in shown(operator.get(f"{page}/listeners"))
+
+
 def test_rename_is_kept_and_a_stale_one_is_refused(operator, page, estate):
     number = estate.load_balancer.edit_number
     assert operator.post(f"{page}/rename", {"name": "shop", "expected": number}).status_code == 302
@@ -210,7 +238,11 @@ def test_modification_protection_keeps_its_reason_and_stops_the_console(operator
     given = {"enabled": "1", "reason": "frozen for the sale"}
     assert operator.post(f"{page}/modification-protection", given).status_code == 302
     assert "frozen for the sale" in shown(operator.get(page))
-    assert operator.post(f"{page}/stop").status_code == 423
+    refused = operator.post(f"{page}/stop")
+    assert refused.status_code == 423
+    who = Activity.objects.latest("at").actor_name
+    sentence = f"web is protected against changes in the console, by {who}: frozen for the sale."
+    assert sentence in shown(refused)
     assert operator.post(f"{page}/modification-protection", {"enabled": "0"}).status_code == 302
     assert operator.post(f"{page}/stop").status_code == 302
 
@@ -227,6 +259,14 @@ def test_created_instance_opens_with_its_address(operator, estate):
     made = LoadBalancer.objects.get(name="shop")
     assert response["Location"] == made.get_absolute_url()
     assert made.address in shown(operator.get(response["Location"]))
+
+
+def test_a_vswitch_says_to_which_vpc_it_belongs(operator, estate):
+    text = shown(operator.get(f"{LIST}/new"))
+    vswitch = estate.vswitch
+    assert f'data-of="{vswitch.vpc_id}"' in text
+    assert f"({vswitch.public_id}) in {vswitch.vpc.name}</option>" in text
+    assert 'data-narrowed-by="vpc"' in text
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "abc", "127.88.0.1"])
