@@ -100,6 +100,12 @@ class Worker:
         self.server.stop_listening(load_balancer, set(body["kept"]))
         self._listen(body, descriptors)
         self._channel.send("applied", answer)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Let schedulers do their work ahead in small parts, between which others are served."""
+        if self.server.prepare() and not self.stopping.is_set():
+            self._loop.call_soon(self._prepare)
 
     def _listen(self, body: Body, descriptors: list[int]) -> None:
         for listener, descriptor in zip(body["opened"], descriptors, strict=True):

@@ -18,7 +18,7 @@ from balancer.domain.names import check_group_name, check_listener_description
 from balancer.domain.numbers import read_integer
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
-from proxy.snapshot import CheckKind, Protocol
+from proxy.snapshot import CheckKind, Protocol, SchedulerName
 
 _PATH = re.compile(r"/[A-Za-z0-9\-/.%?#&_=]*")
 _HOST = re.compile(r"[A-Za-z0-9.\-]*")
@@ -29,6 +29,22 @@ CHECK_KINDS_OF_PROTOCOL: Final[Mapping[str, tuple[CheckKind, ...]]] = {
     Protocol.UDP: (CheckKind.UDP,),
     Protocol.HTTP: (CheckKind.HTTP,),
     Protocol.HTTPS: (CheckKind.HTTP,),
+}
+
+_ROBINS_AND_LEAST: Final = (
+    SchedulerName.WEIGHTED_ROUND_ROBIN,
+    SchedulerName.ROUND_ROBIN,
+    SchedulerName.WEIGHTED_LEAST_CONNECTIONS,
+)
+ADDRESS_HASHES: Final = (SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH)
+CONSISTENT_HASHES: Final = (*ADDRESS_HASHES, SchedulerName.CONNECTION_ID_HASH)
+
+SCHEDULERS_OF_PROTOCOL: Final[Mapping[str, tuple[SchedulerName, ...]]] = {
+    # slb-rpc-api.md section 5.1
+    Protocol.TCP: (*_ROBINS_AND_LEAST, *ADDRESS_HASHES),
+    Protocol.UDP: (*_ROBINS_AND_LEAST, *CONSISTENT_HASHES),
+    Protocol.HTTP: _ROBINS_AND_LEAST,
+    Protocol.HTTPS: _ROBINS_AND_LEAST,
 }
 
 _RANGES: Final[Mapping[str, tuple[tuple[int, int], str]]] = {
@@ -53,10 +69,22 @@ def check_options(values: Mapping[str, Any], *, protocol: str) -> dict[str, Any]
             fields |= error.fields
     if "check_kind" in values:
         _check_kind(fields, values["check_kind"], protocol)
+    if "scheduler" in values:
+        _check_scheduler(fields, values["scheduler"], protocol)
     if fields:
         first = next(iter(fields.values()))[0]
         raise Invalid("invalid_option", first, fields=fields)
     return checked
+
+
+def check_scheduler_allowed(scheduler: str, *, instance: str, is_guaranteed: bool) -> None:
+    """Raise Invalid when an instance of this specification has no such scheduler (5.1)."""
+    if scheduler in CONSISTENT_HASHES and not is_guaranteed:
+        message = (
+            f"{instance} is a shared-performance instance; consistent hashing needs a "
+            "guaranteed-performance one."
+        )
+        raise Invalid("specification_too_small", message, fields={"scheduler": [message]})
 
 
 def failing_window_s(
@@ -108,6 +136,24 @@ def _check_kind(fields: dict[str, list[str]], kind: Any, protocol: str) -> None:
             f"The health check of a {protocol.upper()} listener must be {names}; "
             f"given: {kind!s:.40}."
         ]
+
+
+def _check_scheduler(fields: dict[str, list[str]], scheduler: Any, protocol: str) -> None:
+    allowed = SCHEDULERS_OF_PROTOCOL[protocol]
+    if scheduler not in allowed:
+        fields["scheduler"] = [
+            f"The scheduling algorithm of {_article(protocol)} listener must be one of: "
+            f"{', '.join(_in_words(each) for each in allowed)}; "
+            f"given: {_in_words(scheduler):.40}."
+        ]
+
+
+def _in_words(scheduler: Any) -> str:
+    return str(scheduler).replace("_", " ")
+
+
+def _article(protocol: str) -> str:
+    return f"{'an' if protocol.startswith('http') else 'a'} {protocol.upper()}"
 
 
 def _match(value: Any, field: str, pattern: re.Pattern[str], most: int, rule: str) -> str:

@@ -16,7 +16,13 @@ from balancer.exceptions import Unsupported
 from proxy.snapshot import GroupKind, Protocol, SchedulerName
 
 SUPPORTED_PROTOCOLS: Final = (Protocol.TCP, Protocol.HTTP)
-SUPPORTED_SCHEDULERS: Final = (SchedulerName.WEIGHTED_ROUND_ROBIN,)
+SUPPORTED_SCHEDULERS: Final = (
+    SchedulerName.WEIGHTED_ROUND_ROBIN,
+    SchedulerName.ROUND_ROBIN,
+    SchedulerName.WEIGHTED_LEAST_CONNECTIONS,
+    SchedulerName.SOURCE_HASH,
+    SchedulerName.TUPLE_HASH,
+)
 SUPPORTED_GROUP_KINDS: Final = (GroupKind.DEFAULT, GroupKind.VSERVER)
 
 ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {

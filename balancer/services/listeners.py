@@ -6,7 +6,11 @@ from django.db import transaction
 
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
-from balancer.domain.listeners import CHECK_KINDS_OF_PROTOCOL, check_options
+from balancer.domain.listeners import (
+    CHECK_KINDS_OF_PROTOCOL,
+    check_options,
+    check_scheduler_allowed,
+)
 from balancer.domain.quotas import check_quota
 from balancer.domain.support import check_group_kind_supported, check_listener_supported
 from balancer.domain.weights import check_port
@@ -57,6 +61,7 @@ def create_listener(
         **options,
     )
     _check_group(listener)
+    _check_scheduler(listener)
     listener.save()
     record_activity(
         actor,
@@ -88,6 +93,8 @@ def update_listener(
     for name, value in changed.items():
         setattr(listener, name, value)
     _check_group(listener)
+    if "scheduler" in changed:
+        _check_scheduler(listener)
     save_edit(listener, *changed)
     record_activity(
         actor,
@@ -211,6 +218,15 @@ def _check_group(listener: Listener) -> None:
     if (group is None or group.is_default) and listener.backend_port is None:
         message = "A backend port (1 to 65535) is needed when the default server group is used."
         raise Invalid("required", message, fields={"backend_port": [message]})
+
+
+def _check_scheduler(listener: Listener) -> None:
+    instance = listener.load_balancer
+    check_scheduler_allowed(
+        listener.scheduler,
+        instance=instance.name,
+        is_guaranteed=instance.is_guaranteed_performance,
+    )
 
 
 def _plain(listener: Listener, names: Any) -> dict[str, Any]:

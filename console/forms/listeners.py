@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from balancer.choices import ListenerStatus
+from balancer.choices import SCHEDULER_CHOICES, ListenerStatus
 from balancer.constants import (
     CONSOLE_CHECK_THRESHOLD_RANGE,
     DEFAULT_CHECK_INTERVAL_S,
@@ -21,13 +21,35 @@ from balancer.constants import (
 )
 from balancer.domain.listeners import check_options
 from balancer.domain.numbers import read_integer
+from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
-from proxy.snapshot import CheckKind, Protocol
+from proxy.snapshot import CheckKind, Protocol, SchedulerName
 
 PROTOCOLS = [(Protocol.TCP.value, "TCP"), (Protocol.HTTP.value, "HTTP")]
 CHECK_KINDS = [(CheckKind.TCP.value, "TCP"), (CheckKind.HTTP.value, "HTTP")]
+SCHEDULERS = [(name, label) for name, label in SCHEDULER_CHOICES if name in SUPPORTED_SCHEDULERS]
+SCHEDULER_NOTES: Mapping[str, str] = {
+    SchedulerName.WEIGHTED_ROUND_ROBIN: (
+        "servers take turns; one of weight 100 has twice as many as one of weight 50."
+    ),
+    SchedulerName.ROUND_ROBIN: (
+        "servers take equal turns. Weights are ignored, except that weight 0 gets nothing."
+    ),
+    SchedulerName.WEIGHTED_LEAST_CONNECTIONS: (
+        "the server with the fewest open connections or requests for its weight is next. Each "
+        "worker of a proxy counts its own."
+    ),
+    SchedulerName.SOURCE_HASH: (
+        "connections from one address go to one server. TCP listeners of guaranteed-performance "
+        "instances only."
+    ),
+    SchedulerName.TUPLE_HASH: (
+        "addresses and ports of both ends decide, so the connections of one client are spread. "
+        "TCP listeners of guaranteed-performance instances only."
+    ),
+}
 EXPECTED_CLASSES = [(str(first), f"{first}xx") for first in range(2, 6)]
 HTTP_ONLY = ("idle_timeout_s", "request_timeout_s")
 TCP_ONLY = ("established_timeout_s",)
@@ -79,6 +101,12 @@ class ListenerForm(forms.Form):
     )
     backend_port = _number(
         "Backend port", help_text="All servers of the Default Server Group use this port."
+    )
+    scheduler = forms.ChoiceField(
+        label="Scheduling algorithm",
+        choices=SCHEDULERS,
+        initial=SchedulerName.WEIGHTED_ROUND_ROBIN.value,
+        required=False,
     )
     idle_timeout_s = _number("Idle timeout", DEFAULT_IDLE_TIMEOUT_S, "1–60 s.")
     request_timeout_s = _number(
@@ -163,6 +191,11 @@ class ListenerForm(forms.Form):
         self._ask(partial(check_options, given, protocol=self.protocol_value))
         return values
 
+    @property
+    def scheduler_notes(self) -> list[tuple[str, str, str]]:
+        """Return value, name and explanation of each algorithm."""
+        return [(name, label, SCHEDULER_NOTES[name]) for name, label in SCHEDULERS]
+
     def _ask(self, check: Callable[[], object]) -> None:
         """Put what the domain refuses at its fields, one message each."""
         try:
@@ -195,6 +228,8 @@ class ListenerForm(forms.Form):
             values["check_kind"] = CheckKind.HTTP.value
         for name in ("protocol", "port", "start", "expected", *self._unused()):
             values.pop(name, None)
+        if not values.get("scheduler"):
+            values.pop("scheduler", None)
         if values["server_group"] is not None:
             values["backend_port"] = None
         if "check_expected_classes" in values:

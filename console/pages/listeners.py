@@ -24,7 +24,6 @@ from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
 from console.middleware import status_of
 from console.pages.instance_frame import FaultNote, find_load_balancer, instance_context
-from console.pages.server_rows import WEIGHTED
 from console.toasts import add_toast
 from proxy.snapshot import GroupKind
 
@@ -49,7 +48,7 @@ class ListenerRow:
     def has_no_weight(self) -> bool:
         """Tell whether servers are there and none of them gets a new request."""
         weights = [server.weight for server, _, _ in self.health.servers]
-        return self.listener.scheduler in WEIGHTED and bool(weights) and not any(weights)
+        return bool(weights) and not any(weights)
 
 
 def _actor(request: HtmxHttpRequest) -> Actor:

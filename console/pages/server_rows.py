@@ -15,7 +15,17 @@ from balancer.selectors.health import NORMAL, NOT_CHECKED, ServerHealth, get_gro
 from balancer.selectors.listeners import list_listeners
 from proxy.snapshot import SchedulerName
 
-WEIGHTED = {SchedulerName.WEIGHTED_ROUND_ROBIN, SchedulerName.WEIGHTED_LEAST_CONNECTIONS}
+_UNWEIGHTED = {
+    # What stands at shares that are not the weights', and the explanation of it (I1).
+    SchedulerName.WEIGHTED_LEAST_CONNECTIONS: (
+        "by least connections",
+        "New requests go to the server with the fewest open ones for its weight",
+    ),
+    SchedulerName.ROUND_ROBIN: (
+        "not used by round robin",
+        "The listeners' algorithm does not look at weights",
+    ),
+}
 
 SEARCH_FIELDS = (
     ("name", "ECS Instance Name"),
@@ -128,9 +138,12 @@ class GroupServers:
         return sum(row.server.weight for row in self.rows if row.can_serve)
 
     @property
-    def uses_weights(self) -> bool:
-        """Tell whether any listener's algorithm looks at weights."""
-        return not self.running or any(each.scheduler in WEIGHTED for each in self.running)
+    def other_measure(self) -> tuple[str, str] | None:
+        """Return by what new requests are shared if no running listener does it by weight."""
+        schedulers = {SchedulerName(each.scheduler) for each in self.running}
+        if not schedulers or schedulers - _UNWEIGHTED.keys():
+            return None
+        return next(words for name, words in _UNWEIGHTED.items() if name in schedulers)
 
     @property
     def mark(self) -> str:

@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 
 from proxy.core.health import UNCHECKED, Availability, Target
 from proxy.core.reasons import Reason
+from proxy.core.scheduling.consistent_hash import SourceHash, TupleHash
+from proxy.core.scheduling.least_connections import WeightedLeastConnections
+from proxy.core.scheduling.round_robin import RoundRobin
+from proxy.core.scheduling.scheduler import NOBODY, Peer, Scheduler
 from proxy.core.scheduling.weighted_round_robin import WeightedRoundRobin
 from proxy.snapshot import (
     Listener,
@@ -21,7 +25,9 @@ from proxy.snapshot import (
 )
 
 SERVED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.HTTP})
-SERVED_SCHEDULERS = frozenset({SchedulerName.WEIGHTED_ROUND_ROBIN})
+SERVED_SCHEDULERS = frozenset(SchedulerName) - {SchedulerName.CONNECTION_ID_HASH}
+HASH_SCHEDULERS = frozenset({SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH})
+HASHED_PROTOCOLS = frozenset({Protocol.TCP})
 MOST_EARLIER_PROBES = 4
 """Enough for a form that is saved a few times within one check interval."""
 
@@ -33,6 +39,8 @@ class ListenerPlan:
 
     __slots__ = (
         "_by_id",
+        "_open_work",
+        "_phase",
         "_reason",
         "_scheduler",
         "_stamp",
@@ -48,45 +56,89 @@ class ListenerPlan:
         snapshot: Snapshot,
         listener: Listener,
         targets: tuple[Target, ...],
-        scheduler: WeightedRoundRobin,
+        before: "ListenerPlan | None" = None,
+        phase: float = 0.0,
     ) -> None:
         self.load_balancer = snapshot.load_balancer
         self.version = snapshot.version
         self.listener = listener
         self.targets = targets
         self._by_id = {target.server_id: target for target in targets}
-        self._scheduler = scheduler
+        # One count for all plans of a listener: connections outlive the plan they began with.
+        self._open_work: dict[str, int] = before._open_work if before else {}
+        self._phase = phase
+        self._scheduler = self._take_scheduler(snapshot, before)
         self._usable: list[Target] = []
         self._reason = Reason.NO_SERVERS
         self._stamp = 0
 
     def pick(
-        self, availability: Availability, now: float, tried: Collection[Target] = ()
+        self,
+        availability: Availability,
+        now: float,
+        tried: Collection[Target] = (),
+        peer: Peer = NOBODY,
     ) -> Target | Reason:
-        """Return the next server, or why there is none; ``tried`` ones just failed to connect."""
+        """Return the client's next server, or why there is none.
+
+        ``tried`` ones just failed to connect; ``peer`` is who asks.
+        """
         if now >= availability.next_return:
             availability.readmit(now)
         if availability.stamp != self._stamp:
             self._refresh(availability, now)
         if tried:
-            return self._pick_untried(tried)
-        server = self._scheduler.pick()
+            return self._pick_untried(tried, peer)
+        server = self._scheduler.pick(peer)
         return self._reason if server is None else self._by_id[server]
 
-    def successor(
-        self, snapshot: Snapshot, listener: Listener, targets: tuple[Target, ...]
-    ) -> "ListenerPlan":
-        """Return the plan that follows this one: servers that stay keep their place."""
-        usable = {target.server_id for target in self._usable}
-        weights = {each.server_id: each.weight for each in targets if each.server_id in usable}
-        return ListenerPlan(snapshot, listener, targets, self._scheduler.successor(weights))
+    def begin_work(self, target: Target) -> None:
+        """Count a connection or a request that the target has from now on."""
+        server = target.server_id
+        self._open_work[server] = self._open_work.get(server, 0) + 1
+        self._scheduler.begin(server)
 
-    def _pick_untried(self, tried: Collection[Target]) -> Target | Reason:
+    def end_work(self, target: Target) -> None:
+        """Count a connection or a request that the target has no more."""
+        server = target.server_id
+        left = self._open_work[server] - 1
+        if left:
+            self._open_work[server] = left
+        else:
+            del self._open_work[server]
+        self._scheduler.end(server)
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether a pick would not have to do much work first."""
+        return self._scheduler.is_ready
+
+    def prepare(self) -> bool:
+        """Do a small part of the work ahead of picks and return whether more of it is left."""
+        return self._scheduler.prepare()
+
+    def _take_scheduler(self, snapshot: Snapshot, before: "ListenerPlan | None") -> Scheduler:
+        """Return a scheduler; servers that stay keep their place if its kind is the same."""
+        members = {target.server_id: target.weight for target in self.targets}
+        if before and before.listener.scheduler is self.listener.scheduler:
+            usable = {target.server_id for target in before._usable}
+            scheduler = before._scheduler.successor(
+                {server: weight for server, weight in members.items() if server in usable}
+            )
+        else:
+            destination = (snapshot.address, self.listener.port)
+            scheduler = _new_scheduler(
+                self.listener.scheduler, destination, self._open_work, self._phase
+            )
+        scheduler.know_members(members)
+        return scheduler
+
+    def _pick_untried(self, tried: Collection[Target], peer: Peer) -> Target | Reason:
         untried = [target for target in self._usable if target not in tried]
         if not untried:
             return Reason.CONNECT_FAILED if self._usable else self._reason
         for _ in self._usable:
-            server = self._scheduler.pick()
+            server = self._scheduler.pick(peer)
             if server is not None and (target := self._by_id[server]) not in tried:
                 return target
         return untried[0]
@@ -130,11 +182,8 @@ def build_generation(
         if unserved_reason(listener):
             continue
         targets = _targets(listener, groups[listener.group], before.get(listener.id))
-        if plan := before.get(listener.id):
-            plans[listener.id] = plan.successor(snapshot, listener, targets)
-        else:
-            scheduler = WeightedRoundRobin({}, phase)
-            plans[listener.id] = ListenerPlan(snapshot, listener, targets, scheduler)
+        plan = before.get(listener.id)
+        plans[listener.id] = ListenerPlan(snapshot, listener, targets, plan, phase)
     return Generation(snapshot, plans)
 
 
@@ -144,7 +193,24 @@ def unserved_reason(listener: Listener) -> str | None:
         return f"protocol {listener.protocol} is not served by this proxy"
     if listener.scheduler not in SERVED_SCHEDULERS:
         return f"scheduler {listener.scheduler} is not served by this proxy"
+    if listener.scheduler in HASH_SCHEDULERS and listener.protocol not in HASHED_PROTOCOLS:
+        return f"scheduler {listener.scheduler} is not for {listener.protocol} listeners"
     return None
+
+
+def _new_scheduler(
+    name: SchedulerName, destination: Peer, open_work: Mapping[str, int], phase: float
+) -> Scheduler:
+    match name:
+        case SchedulerName.ROUND_ROBIN:
+            return RoundRobin({}, phase)
+        case SchedulerName.WEIGHTED_LEAST_CONNECTIONS:
+            return WeightedLeastConnections(open_work, phase)
+        case SchedulerName.SOURCE_HASH:
+            return SourceHash(destination)
+        case SchedulerName.TUPLE_HASH:
+            return TupleHash(destination)
+    return WeightedRoundRobin({}, phase)
 
 
 def _targets(

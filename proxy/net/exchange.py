@@ -167,6 +167,7 @@ class Exchange:
         server = self._server
         assert server is not None
         server.active += 1
+        client.service.plan.begin_work(target)
         if not upstream.was_idle:
             server.connections += 1
         if upstream.is_connecting:
@@ -562,7 +563,9 @@ class Exchange:
 
     def _end_server(self) -> None:
         assert self._server is not None
+        assert self._target is not None
         self._server.active -= 1
+        self._client.service.plan.end_work(self._target)
 
     def _count_failure(self) -> None:
         assert self._server is not None

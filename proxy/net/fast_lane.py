@@ -93,6 +93,7 @@ class FastLane:
         self._target = target
         self._server = server = service.counters.server(target.server_id)
         server.active += 1
+        plan.begin_work(target)
         try:
             upstream.send(self._first)
         except OSError:
@@ -182,3 +183,5 @@ class FastLane:
     def _end_server(self) -> None:
         assert self._server is not None
         self._server.active -= 1
+        assert self._target is not None
+        self._client.service.plan.end_work(self._target)

@@ -141,7 +141,14 @@ class ListenerService:
                 self.reactor.register(self._socket.fileno(), READ, self.on_acceptable)
 
     def on_acceptable(self, mask: int) -> None:
-        """Accept what waits, but let others have their turn after a while."""
+        """Accept what waits, but let others have their turn after a while.
+
+        Until the plan is ready clients wait in the kernel's queue, and each wake makes a part of
+        what is missing, so that nobody else is held up.
+        """
+        if not self.plan.is_ready:
+            self.plan.prepare()
+            return
         for _ in range(ACCEPTS_PER_WAKE):
             if self._socket is None or self.is_paused:
                 return

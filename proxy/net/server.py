@@ -85,6 +85,10 @@ class ProxyServer:
             if service.is_paused:
                 service.resume()
 
+    def prepare(self) -> bool:
+        """Do a small part of what schedulers have to do ahead; return whether more is left."""
+        return any(service.plan.prepare() for service in self._services.values())
+
     def counters(self) -> dict[str, Any]:
         """Return the counters of each listener."""
         return {listener: service.report() for (_, listener), service in self._services.items()}

@@ -123,6 +123,7 @@ class TcpRelay:
         "_client_sock",
         "_connecting",
         "_counters",
+        "_peer",
         "_server",
         "_target",
         "_tried",
@@ -147,6 +148,7 @@ class TcpRelay:
         self.idle_timeout_s = float(service.plan.listener.idle_timeout_s)
         self.touched_at = 0.0
         self._client_sock = sock
+        self._peer = peer
         self._client: _Side | None = None
         self._server: _Side | None = None
         self._connecting: socket.socket | None = None
@@ -164,10 +166,13 @@ class TcpRelay:
     def _try_next_server(self) -> None:
         service = self.service
         while len(self._tried) < MAX_ATTEMPTS:
-            target = service.plan.pick(service.availability, time.monotonic(), self._tried)
+            target = service.plan.pick(
+                service.availability, time.monotonic(), self._tried, self._peer
+            )
             if isinstance(target, Reason):
                 break
             self._target = target
+            service.plan.begin_work(target)
             self._counters = counters = service.counters.server(target.server_id)
             counters.connections += 1
             counters.active += 1
@@ -220,10 +225,12 @@ class TcpRelay:
         if sock is not None:
             self.reactor.forget(sock.fileno())
             sock.close()
-        self._target = None
+        target, self._target = self._target, None
         counters, self._counters = self._counters, None
         if counters is not None:
+            assert target is not None
             counters.active -= 1
+            self.service.plan.end_work(target)
 
     def _begin_relaying(self) -> None:
         assert self._connecting is not None

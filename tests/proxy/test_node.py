@@ -53,6 +53,31 @@ def test_shares_follow_the_weights_within_a_point(feed, node, estate):
         assert abs(counts[name] / 5 - share) <= 1
 
 
+def test_source_hash_means_the_same_server_at_every_worker_and_every_node(feed, new_node, estate):
+    """Nodes share no store: members and health alone decide."""
+    homes = []
+    for version in range(2):
+        node = new_node(node=f"node-{version}", workers=3).start()
+        snapshot = estate.snapshot()
+        listener = replace(estate.listener("tcp"), scheduler=SchedulerName.SOURCE_HASH)
+        publish(feed, node, replace(snapshot, listeners=(listener,)))
+        homes.append([names_from(estate, f"127.0.0.{number}") for number in range(2, 10)])
+        node.stop()
+    assert homes[0] == homes[1]
+    assert len({name for (name,) in homes[0]}) > 1
+
+
+def names_from(estate, source: str) -> set[str]:
+    """Return who serves the connections of one address; with several workers any may take one."""
+    names = set()
+    for _ in range(6):
+        place = (estate.address, estate.ports["tcp"])
+        with socket.create_connection(place, timeout=10, source_address=(source, 0)) as client:
+            client.sendall(b"x\n")
+            names.add(client.recv(100).split()[0].decode())
+    return names
+
+
 def test_weight_zero_gets_nothing_new_after_the_report(feed, node, estate):
     publish(feed, node, estate.snapshot({"a": 0}))
     before = estate.backends[0].requests

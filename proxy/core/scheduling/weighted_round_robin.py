@@ -15,7 +15,9 @@ import heapq
 import math
 import operator
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from proxy.core.scheduling.scheduler import NOBODY, Peer, Scheduler
 
 MIDWAY = 0.5
 """How far a new server has come: what leaving ones had come on the average."""
@@ -38,7 +40,7 @@ class _Moment(NamedTuple):
     due: float
 
 
-class WeightedRoundRobin:
+class WeightedRoundRobin(Scheduler):
     """Chooses among servers by weight. ``phase`` (0 to 1) is where in the cycle it starts."""
 
     __slots__ = (
@@ -63,7 +65,7 @@ class WeightedRoundRobin:
     def __len__(self) -> int:
         return len(self._weights)
 
-    def pick(self) -> str | None:
+    def pick(self, peer: Peer = NOBODY) -> str | None:
         """Return the next server, or None when there is none with weight."""
         server = next(self._upcoming, None)
         return self._refill() if server is None else server
@@ -80,9 +82,9 @@ class WeightedRoundRobin:
         self._weights = wanted
         self._begin(_Moment([0] * len(self._rings), 0.0))
 
-    def successor(self, weights: Mapping[str, int]) -> "WeightedRoundRobin":
+    def successor(self, weights: Mapping[str, int]) -> Self:
         """Return a scheduler for these servers that goes on where this one stands."""
-        heir = WeightedRoundRobin({}, self._phase)
+        heir = type(self)({}, self._phase)
         heir._weights = self._weights
         heir._rings = self._rings
         heir._begin(self._present())
@@ -164,7 +166,7 @@ class WeightedRoundRobin:
         """Return the rings as they stand at the phase of the first cycle."""
         begin = self._phase / math.gcd(*weights.values())
         rings = []
-        for weight, servers in _by_weight(weights).items():
+        for weight, servers in by_weight(weights).items():
             share = weight * len(servers)
             turns, progress = divmod(begin * share + MIDWAY, 1.0)
             first = int(turns) % len(servers)
@@ -176,7 +178,7 @@ class WeightedRoundRobin:
         """Return rings in which every server that stays has come as far as before."""
         progress = self._progress()
         rings = []
-        for weight, servers in _by_weight(weights).items():
+        for weight, servers in by_weight(weights).items():
             come = {server: progress.get(server, MIDWAY) for server in servers}
             servers.sort(key=come.__getitem__, reverse=True)
             step = 1.0 / (weight * len(servers))
@@ -214,7 +216,7 @@ def _come(progress: list[float]) -> float:
     return min(max(come, -1.0), 2.0)
 
 
-def _by_weight(weights: Mapping[str, int]) -> dict[int, list[str]]:
+def by_weight(weights: Mapping[str, int]) -> dict[int, list[str]]:
     """Return the servers of each weight, heaviest first; equals keep their order."""
     rings: dict[int, list[str]] = {}
     for server, weight in weights.items():

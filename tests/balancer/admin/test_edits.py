@@ -249,9 +249,13 @@ def test_a_listener_is_added_with_the_service_s_defaults(site, estate):
         "port": 8080,
         "backend_port": 8080,
         "name": "more",
+        "scheduler": "round_robin",
     }
+    hashed = submit(site, address(Listener, "add"), **values | {"scheduler": "source_hash"})
+    assert "must be one of" in str(errors_of(hashed))
     answer = submit(site, address(Listener, "add"), **values)
     assert answer.status_code == 302, errors_of(answer)
+    assert Listener.objects.get(name="more").scheduler == "round_robin"
     assert Listener.objects.get(name="more").check_kind == "http"
 
 

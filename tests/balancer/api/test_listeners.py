@@ -35,6 +35,8 @@ def test_one_is_created_and_started_at_once(operator, values):
         ("check_interval_s", 51),
         ("check_healthy_threshold", 11),
         ("protocol", "sctp"),
+        ("scheduler", "wrr"),
+        ("scheduler", "connection_id_hash"),
         ("idle_timeout_s", 0),
         ("bandwidth_mbps", 10**30),
         ("failover_threshold", 10**30),
@@ -58,7 +60,6 @@ def test_wrong_values_are_field_errors(operator, values, name, value):
     ("name", "value"),
     [
         ("protocol", "udp"),
-        ("scheduler", "weighted_least_connections"),
         ("proxy_protocol_v2", True),
         ("sticky_enabled", True),
         ("gzip_enabled", True),
@@ -93,6 +94,18 @@ def test_options_are_changed_and_published(operator, estate):
     assert answer.status_code == 200, answer.content
     assert answer.json()["check_interval_s"] == 5
     assert PublishHead.objects.get().wanted == 1
+
+
+def test_scheduler_is_chosen_and_a_hash_needs_a_guaranteed_instance(operator, estate, values):
+    answer = operator.post(LIST, values | {"scheduler": "round_robin"})
+    assert answer.json()["scheduler"] == "round_robin"
+    path = f"{LIST}{answer.json()['id']}/"
+    refused = operator.patch(path, {"scheduler": "source_hash"})
+    assert problem_of(refused, 400)["code"] == "specification_too_small"
+    assert fields_of(refused).keys() == {"scheduler"}
+    estate.load_balancer.specification = "slb.s2.small"
+    estate.load_balancer.save()
+    assert operator.patch(path, {"scheduler": "source_hash"}).json()["scheduler"] == "source_hash"
 
 
 def test_it_is_stopped_started_and_deleted(operator, estate):

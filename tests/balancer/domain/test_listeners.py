@@ -2,8 +2,12 @@
 
 import pytest
 
-from balancer.domain.listeners import check_options
-from balancer.domain.support import check_group_kind_supported, check_listener_supported
+from balancer.domain.listeners import check_options, check_scheduler_allowed
+from balancer.domain.support import (
+    SUPPORTED_SCHEDULERS,
+    check_group_kind_supported,
+    check_listener_supported,
+)
 from balancer.exceptions import Invalid, Unsupported
 from proxy.snapshot import GroupKind, Protocol, SchedulerName
 
@@ -76,13 +80,50 @@ def test_protocols_without_a_proxy_are_refused_by_name(protocol):
     assert protocol.value in refused.value.fields["protocol"][0]
 
 
-@pytest.mark.parametrize(
-    "scheduler", [each for each in SchedulerName if each != SchedulerName.WEIGHTED_ROUND_ROBIN]
-)
-def test_schedulers_without_a_proxy_are_refused_by_name(scheduler):
+def test_schedulers_without_a_proxy_are_refused_by_name():
     with pytest.raises(Unsupported) as refused:
-        check_listener_supported({"scheduler": scheduler})
+        check_listener_supported({"scheduler": SchedulerName.CONNECTION_ID_HASH})
     assert refused.value.fields.keys() == {"scheduler"}
+    for scheduler in SUPPORTED_SCHEDULERS:
+        check_listener_supported({"scheduler": scheduler})
+
+
+ROBINS_AND_LEAST = "weighted_round_robin round_robin weighted_least_connections"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "allowed"),
+    [
+        (Protocol.TCP, f"{ROBINS_AND_LEAST} source_hash tuple_hash"),
+        (Protocol.UDP, f"{ROBINS_AND_LEAST} source_hash tuple_hash connection_id_hash"),
+        (Protocol.HTTP, ROBINS_AND_LEAST),
+        (Protocol.HTTPS, ROBINS_AND_LEAST),
+    ],
+)
+def test_each_protocol_has_its_schedulers(protocol, allowed):
+    """slb-rpc-api.md 5.1: consistent hashes are for TCP and UDP, QUIC's for UDP alone."""
+    for scheduler in (*SchedulerName, "sch", "", None):
+        values = {"scheduler": scheduler}
+        if scheduler and scheduler in allowed.split():
+            assert check_options(values, protocol=protocol) == values
+        else:
+            with pytest.raises(Invalid) as refused:
+                check_options(values, protocol=protocol)
+            [message] = refused.value.fields["scheduler"]
+            assert protocol.upper() in message
+            assert "weighted round robin" in message
+
+
+@pytest.mark.parametrize("scheduler", list(SchedulerName))
+def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
+    check_scheduler_allowed(scheduler, instance="web", is_guaranteed=True)
+    if not scheduler.endswith("hash"):
+        check_scheduler_allowed(scheduler, instance="web", is_guaranteed=False)
+        return
+    with pytest.raises(Invalid) as refused:
+        check_scheduler_allowed(scheduler, instance="web", is_guaranteed=False)
+    assert refused.value.code == "specification_too_small"
+    assert "web is a shared-performance instance" in refused.value.fields["scheduler"][0]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from balancer.services.listeners import (
     stop_listener,
     update_listener,
 )
+from balancer.snapshot.compiler import compile_snapshot
 from proxy.snapshot import CheckKind, GroupKind, Protocol
 
 IN_FORCE = {
@@ -151,7 +152,6 @@ def test_pairs_are_not_in_force_yet(actor, estate):
     [
         ({"protocol": Protocol.UDP}, "protocol"),
         ({"protocol": Protocol.HTTPS}, "protocol"),
-        ({"scheduler": "round_robin"}, "scheduler"),
         ({"gzip_enabled": True}, "gzip_enabled"),
         ({"access_lists": ["acl-1"]}, "access_lists"),
         ({"idle_timeout_s": 30}, "idle_timeout_s"),
@@ -166,9 +166,53 @@ def test_what_no_proxy_applies_is_refused_and_not_stored(actor, estate, recorder
 
 
 @pytest.mark.parametrize(
+    ("protocol", "scheduler"),
+    [
+        (Protocol.TCP, "round_robin"),
+        (Protocol.HTTP, "weighted_least_connections"),
+        (Protocol.TCP, "source_hash"),
+        (Protocol.TCP, "tuple_hash"),
+    ],
+)
+def test_schedulers_are_stored_recorded_and_published(actor, estate, recorder, protocol, scheduler):
+    """S68 and slb-rpc-api.md 5.1: what is chosen is what the proxies are told."""
+    make_guaranteed(estate)
+    options = {"protocol": protocol, "scheduler": scheduler}
+    listener = create(actor, estate, start=True, **options)
+    assert recorder.entry().after["scheduler"] == scheduler
+    compiled = compile_snapshot(estate.load_balancer, version=1)
+    assert {each.port: each.scheduler for each in compiled.listeners}[9000] == scheduler
+    update_listener(actor=actor, listener=listener, scheduler="weighted_round_robin")
+    listener.refresh_from_db()
+    assert listener.scheduler == "weighted_round_robin"
+    assert recorder.published == 2
+
+
+def test_consistent_hash_needs_a_guaranteed_performance_instance(actor, estate, recorder):
+    with pytest.raises(Invalid) as refused:
+        create(actor, estate, scheduler="source_hash")
+    assert refused.value.fields.keys() == {"scheduler"}
+    assert "shared-performance" in refused.value.fields["scheduler"][0]
+    recorder.assert_nothing_happened()
+    listener = create(actor, estate)
+    with pytest.raises(Invalid):
+        update_listener(actor=actor, listener=listener, scheduler="tuple_hash")
+    make_guaranteed(estate)
+    update_listener(actor=actor, listener=listener, scheduler="tuple_hash")
+
+
+def make_guaranteed(estate) -> None:
+    estate.load_balancer.specification = "slb.s2.small"
+    estate.load_balancer.save()
+
+
+@pytest.mark.parametrize(
     ("values", "field"),
     [
         ({"protocol": "gopher"}, "protocol"),
+        ({"protocol": Protocol.HTTP, "scheduler": "source_hash"}, "scheduler"),
+        ({"scheduler": "connection_id_hash"}, "scheduler"),
+        ({"scheduler": "fastest"}, "scheduler"),
         ({"check_interval_s": 51}, "check_interval_s"),
         ({"check_path": "x"}, "check_path"),
         ({"name": "a b"}, "name"),

@@ -93,6 +93,38 @@ def test_without_a_listener_nothing_is_said_to_take_requests(
     assert text.count('class="share-note">not in use<') == 3
 
 
+@pytest.mark.parametrize(
+    ("schedulers", "note"),
+    [
+        pytest.param(["weighted_round_robin"], None, id="by-weight"),
+        pytest.param(["round_robin"], "not used by round robin", id="round-robin"),
+        pytest.param(["round_robin", "source_hash"], None, id="one-of-two-by-weight"),
+        pytest.param(["weighted_least_connections"], "by least connections", id="least"),
+        pytest.param(
+            ["round_robin", "weighted_least_connections"], "by least connections", id="both"
+        ),
+    ],
+)
+def test_i1_share_says_when_requests_are_not_shared_by_weight(
+    operator, tab, estate, schedulers, note
+):
+    Listener.objects.all().delete()
+    for port, scheduler in enumerate(schedulers, 9000):
+        Listener.objects.create(
+            load_balancer=estate.load_balancer,
+            protocol="tcp",
+            port=port,
+            backend_port=port,
+            name=f"tcp_{port}",
+            status="running",
+            scheduler=scheduler,
+        )
+    text = shown(operator.get(tab))
+    for words in ("not used by round robin", "by least connections"):
+        assert (words in text) is (words == note)
+    check_markup(text)
+
+
 def test_s51_empty_group_says_so_and_who_suffers(operator, tab):
     BackendServer.objects.all().delete()
     text = shown(operator.get(tab))

@@ -13,6 +13,7 @@ NEW = {
     "name": "",
     "server_group": "",
     "backend_port": "9000",
+    "scheduler": "weighted_round_robin",
     "idle_timeout_s": "15",
     "request_timeout_s": "60",
     "established_timeout_s": "900",
@@ -55,8 +56,8 @@ def test_k5_a_listener_whose_servers_all_have_weight_0_says_so(operator, tab, es
     assert sentence not in shown(operator.get(tab))
     estate.group.servers.update(weight=0)
     assert sentence in shown(operator.get(tab))
-    Listener.objects.update(scheduler="rr")
-    assert sentence not in shown(operator.get(tab)), "round robin does not look at weights"
+    Listener.objects.update(scheduler="round_robin")
+    assert sentence in shown(operator.get(tab)), "weight 0 is the one that round robin minds"
 
 
 def test_tab_as_fragment_and_searched(operator, tab):
@@ -145,6 +146,9 @@ def test_created_listener_is_on_the_tab(operator, tab, changes, protocol):
         ({"established_timeout_s": "9"}, "established_timeout_s"),
         ({"protocol": "http", "check_kind": "http", "check_path": "no"}, "check_path"),
         ({"protocol": "http", "request_timeout_s": "181"}, "request_timeout_s"),
+        ({"protocol": "http", "scheduler": "source_hash"}, "scheduler"),
+        ({"scheduler": "source_hash"}, "scheduler"),
+        ({"scheduler": "connection_id_hash"}, "scheduler"),
     ],
 )
 def test_bad_input_is_refused_at_its_field(operator, tab, changes, field):
@@ -154,6 +158,20 @@ def test_bad_input_is_refused_at_its_field(operator, tab, changes, field):
     assert f'id="id_{field}-error"' in shown(response)
     assert Listener.objects.count() == 1
     check_markup(shown(response))
+
+
+@pytest.mark.parametrize("scheduler", ["round_robin", "weighted_least_connections", "tuple_hash"])
+def test_scheduler_is_chosen_with_an_explanation(operator, tab, estate, scheduler):
+    estate.load_balancer.specification = "slb.s2.small"
+    estate.load_balancer.save()
+    text = shown(operator.get(f"{tab}/new"))
+    assert f'data-shown-when="scheduler={scheduler}"' in text
+    assert operator.post(f"{tab}/new", {**NEW, "scheduler": scheduler}).status_code == 302
+    made = Listener.objects.get(port=9000)
+    assert made.scheduler == scheduler
+    form = shown(operator.get(f"{tab}/{made.public_id}/edit"))
+    assert f'value="{scheduler}" selected' in form
+    check_markup(form)
 
 
 def test_all_errors_are_said_at_once(operator, tab):

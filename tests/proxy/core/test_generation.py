@@ -174,7 +174,12 @@ def test_servers_that_all_refuse_are_each_tried_and_then_it_is_over():
         ({"protocol": Protocol.TCP}, True),
         ({"protocol": Protocol.UDP}, False),
         ({"protocol": Protocol.HTTPS}, False),
-        ({"scheduler": SchedulerName.ROUND_ROBIN}, False),
+        ({"scheduler": SchedulerName.ROUND_ROBIN}, True),
+        ({"scheduler": SchedulerName.WEIGHTED_LEAST_CONNECTIONS}, True),
+        ({"scheduler": SchedulerName.SOURCE_HASH}, False),
+        ({"scheduler": SchedulerName.SOURCE_HASH, "protocol": Protocol.TCP}, True),
+        ({"scheduler": SchedulerName.TUPLE_HASH, "protocol": Protocol.TCP}, True),
+        ({"scheduler": SchedulerName.CONNECTION_ID_HASH, "protocol": Protocol.TCP}, False),
     ],
 )
 def test_only_what_this_proxy_can_do_gets_a_plan(changes, served):
@@ -238,3 +243,150 @@ def test_server_that_moved_to_another_port_is_a_new_one():
     moved = replace(moved, listeners=(replace(moved.listeners[0], backend_port=9090),))
     generation = build_generation(moved, generation)
     assert picked(generation, availability) == Reason.NO_HEALTHY_SERVER
+
+
+# --- the other schedulers ------------------------------------------------------------------------
+
+EVERY_SCHEDULER = [
+    SchedulerName.WEIGHTED_ROUND_ROBIN,
+    SchedulerName.ROUND_ROBIN,
+    SchedulerName.WEIGHTED_LEAST_CONNECTIONS,
+    SchedulerName.SOURCE_HASH,
+    SchedulerName.TUPLE_HASH,
+]
+CLIENTS = [(f"192.0.2.{at % 250}", 1024 + at) for at in range(500)]
+
+
+def scheduled(
+    scheduler: SchedulerName,
+    weights: dict[str, int],
+    previous: Generation | None = None,
+    check: HealthCheck | None = CHECK,
+) -> Generation:
+    """Return a generation of one TCP listener with this scheduler."""
+    version = previous.snapshot.version + 1 if previous else 1
+    built = snapshot(weights, check, version)
+    listener = replace(built.listeners[0], protocol=Protocol.TCP, scheduler=scheduler)
+    return build_generation(replace(built, listeners=(listener,)), previous)
+
+
+def served(plan: ListenerPlan, availability: Availability, now: float = 0.0) -> list[str]:
+    """Return who gets each client's connection; each is over before the next one comes."""
+    names = []
+    for peer in CLIENTS:
+        target = plan.pick(availability, now, peer=peer)
+        if isinstance(target, Reason):
+            names.append(str(target))
+        else:
+            plan.begin_work(target)
+            plan.end_work(target)
+            names.append(target.server_id)
+    return names
+
+
+@pytest.mark.parametrize("scheduler", EVERY_SCHEDULER)
+@pytest.mark.parametrize(
+    ("weights", "up", "reason"),
+    [
+        pytest.param({}, "", Reason.NO_SERVERS, id="empty"),
+        pytest.param({"a": 0, "b": 0}, "ab", Reason.NO_WEIGHT, id="all-weights-zero"),
+        pytest.param({"a": 1, "b": 1}, "", Reason.NO_HEALTHY_SERVER, id="none-healthy"),
+    ],
+)
+def test_every_scheduler_says_why_there_is_no_server(scheduler, weights, up, reason):
+    plan = plan_of(scheduled(scheduler, weights))
+    assert set(served(plan, healthy(plan, *up))) == {reason}
+
+
+@pytest.mark.parametrize("scheduler", EVERY_SCHEDULER)
+def test_every_scheduler_leaves_out_weight_zero_and_the_unhealthy_until_they_recover(scheduler):
+    plan = plan_of(scheduled(scheduler, {"a": 30, "b": 10, "c": 0, "d": 10}))
+    availability = healthy(plan, "a", "b", "c", "d")
+    before = served(plan, availability)
+    assert set(before) == {"a", "b", "d"}
+    probe = plan.targets[0].probe
+    availability.apply(HealthDelta(0, 1, 2, {probe: HealthStatus.UNHEALTHY}))
+    assert set(served(plan, availability)) == {"b", "d"}
+    availability.apply(HealthDelta(0, 1, 3, {probe: HealthStatus.HEALTHY}))
+    after = served(plan, availability)
+    expected = 1 / 3 if scheduler is SchedulerName.ROUND_ROBIN else 3 / 5
+    assert abs(after.count("a") / len(after) - expected) < 0.08
+    if scheduler in (SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH):
+        assert after == before
+
+
+@pytest.mark.parametrize("scheduler", EVERY_SCHEDULER)
+def test_every_scheduler_passes_over_a_server_that_refuses(scheduler):
+    plan = plan_of(scheduled(scheduler, {"a": 1, "b": 1}, check=None))
+    availability = Availability()
+    failed = plan.pick(availability, 10.0, peer=CLIENTS[0])
+    availability.eject(failed, 10.0)
+    other = ({"a", "b"} - {failed.server_id}).pop()
+    assert set(served(plan, availability, now=10.0)) == {other}
+    assert set(served(plan, availability, now=10.0 + EJECTION_S)) == {"a", "b"}
+
+
+@pytest.mark.parametrize("scheduler", EVERY_SCHEDULER)
+def test_every_scheduler_tries_each_server_once_when_all_refuse(scheduler):
+    plan = plan_of(scheduled(scheduler, {"a": 1, "b": 100, "c": 5}, check=None))
+    availability, tried = Availability(), []
+    while not isinstance(target := plan.pick(availability, 10.0, tried, CLIENTS[0]), Reason):
+        availability.eject(target, 10.0)
+        tried.append(target)
+    assert target is Reason.CONNECT_FAILED
+    assert sorted(each.server_id for each in tried) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("before", EVERY_SCHEDULER)
+@pytest.mark.parametrize("after", EVERY_SCHEDULER)
+def test_a_listener_changes_from_any_scheduler_to_any_other(before, after):
+    availability = Availability()
+    first = scheduled(before, {"a": 1, "b": 1, "c": 1}, check=None)
+    served(plan_of(first), availability)
+    second = scheduled(after, {"b": 1, "c": 1, "d": 1}, first, check=None)
+    plan = plan_of(second)
+    while plan.prepare():
+        pass
+    assert set(served(plan, availability)) == {"b", "c", "d"}
+
+
+def test_open_work_is_known_when_a_listener_changes_to_least_connections():
+    availability = Availability()
+    first = plan_of(robin := scheduled(SchedulerName.ROUND_ROBIN, {"a": 1, "b": 1}, check=None))
+    (a,) = (each for each in first.targets if each.server_id == "a")
+    for _ in range(4):
+        first.begin_work(a)
+    name = SchedulerName.WEIGHTED_LEAST_CONNECTIONS
+    second = plan_of(scheduled(name, {"a": 1, "b": 1}, robin, check=None))
+    second.end_work(a)
+    for _ in range(3):
+        target = second.pick(availability, 0.0)
+        assert target.server_id == "b"
+        second.begin_work(target)
+
+
+def test_work_that_outlives_its_server_is_forgotten_with_its_end():
+    name, availability = SchedulerName.WEIGHTED_LEAST_CONNECTIONS, Availability()
+    first = scheduled(name, {"a": 1, "b": 1}, check=None)
+    (a,) = (each for each in plan_of(first).targets if each.server_id == "a")
+    plan_of(first).begin_work(a)
+    second = scheduled(name, {"b": 1}, first, check=None)
+    plan_of(second).end_work(a)
+    third = plan_of(scheduled(name, {"a": 1, "b": 1}, second, check=None))
+    assert {served(third, availability).count(each) for each in "ab"} == {250}
+
+
+@pytest.mark.parametrize("scheduler", [SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH])
+def test_two_proxies_agree_with_members_in_any_order(scheduler):
+    weights = {"a": 50, "b": 30, "c": 20}
+    built = snapshot(weights)
+    listener = replace(built.listeners[0], protocol=Protocol.TCP, scheduler=scheduler)
+    group = replace(built.groups[0], servers=built.groups[0].servers[::-1])
+    one = replace(built, listeners=(listener,))
+    other = replace(built, listeners=(listener,), groups=(group,))
+    availability = Availability()
+    choices = [
+        served(plan_of(build_generation(each, None, phase)), availability)
+        for each, phase in ((one, 0.0), (other, 0.5))
+    ]
+    assert choices[0] == choices[1]

@@ -175,6 +175,7 @@ class Scene(AbstractContextManager["Scene"]):
         weights = weights or [100] * len(self.servers)
         values: dict[str, object] = {
             "protocol": Protocol.HTTP,
+            "scheduler": SchedulerName.WEIGHTED_ROUND_ROBIN,
             "connect_timeout_s": 5,
             "idle_timeout_s": 15,
             "request_timeout_s": 60,
@@ -185,7 +186,6 @@ class Scene(AbstractContextManager["Scene"]):
             port=80,
             group="rsp-1",
             backend_port=None,
-            scheduler=SchedulerName.WEIGHTED_ROUND_ROBIN,
             health_check=None,
             **values,  # type: ignore[arg-type]
         )
@@ -220,10 +220,10 @@ class Scene(AbstractContextManager["Scene"]):
         self._peers.append(peer)
         return peer
 
-    def connect(self) -> Peer:
+    def connect(self, source: tuple[str, int] | None = None) -> Peer:
         """Return a new client whose other end is served by the proxy."""
         accepted = self.service.counters.accepted
-        sock = socket.create_connection(self._address)
+        sock = socket.create_connection(self._address, source_address=source)
         self.wait(lambda: self.service.counters.accepted > accepted, lambda: "the accept")
         return self.adopt(Peer(self, sock))
 
