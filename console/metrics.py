@@ -18,6 +18,9 @@ LISTENER_COUNTERS = {
     "requests": ("openclb_listener_requests", "HTTP requests answered."),
     "bytes_in": ("openclb_listener_received_bytes", "Bytes received from clients."),
     "bytes_out": ("openclb_listener_sent_bytes", "Bytes sent to clients."),
+    "packets_in": ("openclb_listener_received_packets", "UDP packets of clients forwarded."),
+    "packets_out": ("openclb_listener_sent_packets", "UDP packets sent to clients."),
+    "packets_dropped": ("openclb_listener_dropped_packets", "UDP packets forwarded to nobody."),
 }
 SERVER_COUNTERS = {
     "connections": ("openclb_server_connections", "Connections opened to the server."),

@@ -217,7 +217,7 @@ class ProxyNode:
         self._workers.broadcast(
             "apply",
             self._apply_body(snapshot, text),
-            {id_: sock.fileno() for id_, sock in opened.items()},
+            opened,
         )
         self._note_faults()
         self.report_wanted.set()
@@ -236,11 +236,10 @@ class ProxyNode:
             worker.send("health", _health_body(table))
         for load_balancer, known in self._balancers.items():
             if known.wanted:
-                sockets = self._sockets.open_sockets(load_balancer)
                 worker.send(
                     "apply",
                     self._apply_body(known.wanted, known.text),
-                    {id_: sock.fileno() for id_, sock in sockets.items()},
+                    self._sockets.open_sockets(load_balancer),
                 )
 
     def _on_change(self) -> None:
@@ -284,7 +283,7 @@ class ProxyNode:
             self._retries_left = max(0, self._retries_left - 1)
             for load_balancer, listener, sock in self._sockets.retry():
                 self._workers.broadcast(
-                    "listen", {"load_balancer": load_balancer}, {listener: sock.fileno()}
+                    "listen", {"load_balancer": load_balancer}, {listener: sock}
                 )
                 self.report_wanted.set()
             if not self._sockets.faults:

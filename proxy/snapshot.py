@@ -101,7 +101,8 @@ class HealthCheck:
     """How servers of a listener are probed; times in seconds, start to start.
 
     ``port`` None means the server's own port; ``host`` empty means the server's address;
-    ``expected_classes`` are first digits of good status codes (2 for 2xx).
+    ``expected_classes`` are first digits of good status codes (2 for 2xx). A UDP check sends
+    ``request`` and, with ``expected_answer``, takes nothing else for an answer.
     """
 
     kind: CheckKind
@@ -114,6 +115,8 @@ class HealthCheck:
     path: str = "/"
     host: str = ""
     expected_classes: tuple[int, ...] = (2, 3)
+    request: str = ""
+    expected_answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,11 @@ def _validate_listener(listener: Listener, groups: Mapping[str, ServerGroup]) ->
         listener.backend_port is not None or not needs_port,
         f"{place}: servers of group {listener.group} need a backend port",
     )
+    _require(
+        groups[listener.group].kind is not GroupKind.PRIMARY_SECONDARY
+        or listener.protocol in (Protocol.TCP, Protocol.UDP),
+        f"{place}: a primary/secondary group serves TCP and UDP listeners only",
+    )
     for name in ("connect_timeout_s", "idle_timeout_s", "request_timeout_s"):
         _require(getattr(listener, name) > 0, f"{place}: {name} must be positive")
     if listener.health_check is not None:
@@ -255,7 +263,11 @@ def probe_id(address: str, port: int, check: HealthCheck) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _settings_json(check: HealthCheck) -> str:
-    return _canonical_json(dataclasses.asdict(dataclasses.replace(check, port=None)))
+    settings = dataclasses.asdict(dataclasses.replace(check, port=None))
+    if check.kind is not CheckKind.UDP:
+        # Fields that came later are left out, so that an upgrade keeps what is known of servers.
+        del settings["request"], settings["expected_answer"]
+    return _canonical_json(settings)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,29 @@ class WorkerProcess:
             )
         self.channel = Channel(pool.loop, ours, self._on_message, self._on_closed)
 
-    def send(self, kind: str, body: Body, descriptors: Mapping[str, int] | None = None) -> None:
-        """Send a message; descriptors by listener travel with it, and more behind it if many."""
-        if descriptors is None:
+    def send(
+        self, kind: str, body: Body, sockets: Mapping[str, socket.socket] | None = None
+    ) -> None:
+        """Send a message; sockets by listener travel with it, and more behind it if many."""
+        if sockets is None:
             self.channel.send(kind, body)
             return
+        descriptors = {id_: each.fileno() for id_, each in sockets.items() if self._has(id_, each)}
         listeners = list(descriptors)
         for start in range(0, max(1, len(listeners)), MAX_DESCRIPTORS):
             part = listeners[start : start + MAX_DESCRIPTORS]
             self.channel.send(kind, body | {"opened": part}, [descriptors[each] for each in part])
             kind, body = "listen", {"load_balancer": body["load_balancer"]}
+
+    def _has(self, listener: str, sock: socket.socket) -> bool:
+        """Tell whether this worker gets the socket: a UDP socket has one worker.
+
+        The kernel gives a packet to any process that reads the socket, so only one may, or a
+        client's packets would meet several sessions and several servers.
+        """
+        if sock.type != socket.SOCK_DGRAM:
+            return True
+        return zlib.crc32(listener.encode()) % self._pool.count == self.index
 
     def _on_message(self, kind: str, body: Body, descriptors: Sequence[int]) -> None:
         if kind == "counters":
@@ -115,11 +129,11 @@ class WorkerPool:
         )
 
     def broadcast(
-        self, kind: str, body: Body, descriptors: Mapping[str, int] | None = None
+        self, kind: str, body: Body, sockets: Mapping[str, socket.socket] | None = None
     ) -> None:
-        """Send a message to every worker."""
+        """Send a message to every worker, with the sockets that it is to use."""
         for worker in list(self._workers.values()):
-            worker.send(kind, body, descriptors)
+            worker.send(kind, body, sockets)
 
     def forget(self, load_balancer: str) -> None:
         """A load balancer is gone: no worker's word on it counts any more."""

@@ -129,7 +129,7 @@ def _write_load_balancer(actor: Actor) -> None:
         vswitch=vswitch,
         specification="slb.s2.small",
     )
-    _fill_groups(actor, load_balancer)
+    api_blue = _fill_groups(actor, load_balancer)
     create_listener(
         actor=actor,
         load_balancer=load_balancer,
@@ -150,13 +150,27 @@ def _write_load_balancer(actor: Actor) -> None:
         name="echo",
         start=True,
     )
+    create_listener(
+        actor=actor,
+        load_balancer=load_balancer,
+        protocol=Protocol.UDP,
+        port=9000,
+        server_group=api_blue,
+        name="echo-udp",
+        start=True,
+        check_interval_s=2,
+        check_timeout_s=5,
+        check_request="ping",
+        check_expected_answer="ping",
+    )
 
 
-def _fill_groups(actor: Actor, load_balancer: LoadBalancer) -> None:
+def _fill_groups(actor: Actor, load_balancer: LoadBalancer) -> ServerGroup:
+    """Fill the default group, add one group of each other kind and return the VServer group."""
     default = ServerGroup.objects.get(load_balancer=load_balancer, kind=GroupKind.DEFAULT)
     weighted = [_entry(name, weight=weight) for name, weight in _DEFAULT_WEIGHTS.items()]
     add_servers(actor=actor, group=default, servers=weighted)
-    create_server_group(
+    api_blue = create_server_group(
         actor=actor,
         load_balancer=load_balancer,
         kind=GroupKind.VSERVER,
@@ -176,6 +190,7 @@ def _fill_groups(actor: Actor, load_balancer: LoadBalancer) -> None:
             _entry("db-2", port=ECHO_PORT, role=ServerRole.SECONDARY),
         ],
     )
+    return api_blue
 
 
 def _entry(

@@ -12,17 +12,21 @@ from balancer.constants import (
     IDLE_TIMEOUT_RANGE_S,
     MAX_DOMAIN_CHARACTERS,
     MAX_PATH_CHARACTERS,
+    MAX_UDP_CHECK_CHARACTERS,
     REQUEST_TIMEOUT_RANGE_S,
 )
 from balancer.domain.names import check_group_name, check_listener_description
 from balancer.domain.numbers import read_integer
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
-from proxy.snapshot import CheckKind, Protocol, SchedulerName
+from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
 
 _PATH = re.compile(r"/[A-Za-z0-9\-/.%?#&_=]*")
 _HOST = re.compile(r"[A-Za-z0-9.\-]*")
 _CLASSES = re.compile(r"[2-5](,[2-5])*")
+_UDP_TEXT = re.compile(r"[A-Za-z0-9]*")
+
+PAIR_PROTOCOLS: Final = (Protocol.TCP, Protocol.UDP)
 
 CHECK_KINDS_OF_PROTOCOL: Final[Mapping[str, tuple[CheckKind, ...]]] = {
     Protocol.TCP: (CheckKind.TCP, CheckKind.HTTP),
@@ -87,6 +91,23 @@ def check_scheduler_allowed(scheduler: str, *, instance: str, is_guaranteed: boo
         raise Invalid("specification_too_small", message, fields={"scheduler": [message]})
 
 
+def check_group_kind(kind: str, *, protocol: str) -> None:
+    """Raise Invalid when listeners of the protocol cannot use groups of this kind (S40, S127)."""
+    if kind == GroupKind.PRIMARY_SECONDARY and protocol not in PAIR_PROTOCOLS:
+        message = (
+            "Primary/secondary server groups serve TCP and UDP listeners only; use the default "
+            f"or a VServer group for a listener of protocol {protocol.upper()}."
+        )
+        raise Invalid("group_kind", message, fields={"server_group": [message]})
+
+
+def check_udp_answer(request: str, expected_answer: str) -> None:
+    """Raise Invalid when an answer is expected although nothing is asked."""
+    if expected_answer and not request:
+        message = "A check that expects an answer needs a request to send."
+        raise Invalid("required", message, fields={"check_request": [message]})
+
+
 def failing_window_s(
     interval_s: int, timeout_s: int, unhealthy_threshold: int
 ) -> int:  # reliability.md section 4
@@ -126,6 +147,11 @@ def _check_method(value: Any) -> str:
     if value not in ("HEAD", "GET"):
         raise _refusal("check_method", f"Check method must be HEAD or GET; given: {value!s:.40}.")
     return str(value)
+
+
+def _check_udp_text(value: Any, field: str, label: str) -> str:
+    rule = f"{label} may have up to {MAX_UDP_CHECK_CHARACTERS} letters and digits"
+    return _match(value, field, _UDP_TEXT, MAX_UDP_CHECK_CHARACTERS, rule)
 
 
 def _check_kind(fields: dict[str, list[str]], kind: Any, protocol: str) -> None:
@@ -177,4 +203,8 @@ _CHECKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "check_host": _check_host,
     "check_method": _check_method,
     "check_expected_classes": _check_classes,
+    "check_request": lambda value: _check_udp_text(value, "check_request", "Check request"),
+    "check_expected_answer": lambda value: _check_udp_text(
+        value, "check_expected_answer", "Expected answer"
+    ),
 }

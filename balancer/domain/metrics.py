@@ -13,6 +13,9 @@ _RATES = {
     "requests": "requests_per_s",
     "bytes_in": "bytes_in_per_s",
     "bytes_out": "bytes_out_per_s",
+    "packets_in": "packets_in_per_s",
+    "packets_out": "packets_out_per_s",
+    "packets_dropped": "packets_dropped_per_s",
 }
 
 

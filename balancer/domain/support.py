@@ -13,9 +13,9 @@ from balancer.constants import (
     UNLIMITED_BANDWIDTH_MBPS,
 )
 from balancer.exceptions import Unsupported
-from proxy.snapshot import GroupKind, Protocol, SchedulerName
+from proxy.snapshot import Protocol, SchedulerName
 
-SUPPORTED_PROTOCOLS: Final = (Protocol.TCP, Protocol.HTTP)
+SUPPORTED_PROTOCOLS: Final = (Protocol.TCP, Protocol.UDP, Protocol.HTTP)
 SUPPORTED_SCHEDULERS: Final = (
     SchedulerName.WEIGHTED_ROUND_ROBIN,
     SchedulerName.ROUND_ROBIN,
@@ -23,7 +23,6 @@ SUPPORTED_SCHEDULERS: Final = (
     SchedulerName.SOURCE_HASH,
     SchedulerName.TUPLE_HASH,
 )
-SUPPORTED_GROUP_KINDS: Final = (GroupKind.DEFAULT, GroupKind.VSERVER)
 
 ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     # option: (the one value in force, its name for people)
@@ -55,8 +54,6 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "sticky_kind": ("", "Session persistence"),
     "cookie_timeout_s": (None, "Session persistence"),
     "cookie_name": ("", "Session persistence"),
-    "check_request": ("", "A UDP check request"),
-    "check_expected_answer": ("", "A UDP check answer"),
 }
 
 ONLY_FOR: Final[Mapping[str, tuple[Protocol, Any, str]]] = {
@@ -69,6 +66,8 @@ ONLY_FOR: Final[Mapping[str, tuple[Protocol, Any, str]]] = {
         DEFAULT_ESTABLISHED_TIMEOUT_S,
         "The timeout of connections",
     ),
+    "check_request": (Protocol.UDP, "", "A UDP check request"),
+    "check_expected_answer": (Protocol.UDP, "", "A UDP check answer"),
 }
 
 
@@ -94,13 +93,6 @@ def check_listener_supported(values: Mapping[str, Any]) -> None:
     if fields:
         first = next(iter(fields.values()))[0]
         raise Unsupported("unsupported_option", first, fields=fields)
-
-
-def check_group_kind_supported(kind: str) -> None:
-    """Raise Unsupported when listeners cannot use groups of this kind yet."""
-    if kind not in SUPPORTED_GROUP_KINDS:
-        message = "Primary/secondary server groups are not applied by the proxies yet."
-        raise Unsupported("unsupported_option", message, fields={"server_group": [message]})
 
 
 def _check_choice(

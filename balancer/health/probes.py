@@ -53,12 +53,16 @@ async def probe(address: str, port: int, check: HealthCheck) -> ProbeResult:
         async with asyncio.timeout(check.timeout_s):
             return await ask(address, port, check)
     except TimeoutError as error:
+        if check.kind is CheckKind.UDP and not check.expected_answer:
+            return ProbeResult(True, f"no refusal within {check.timeout_s} s")
         # The kernel's own ETIMEDOUT comes as a TimeoutError too; both mean that nobody answered.
         waited = "" if error.errno else f" within {check.timeout_s} s"
         return ProbeResult(False, f"no answer{waited}")
     except OSError as error:
         if error.errno in _OUR_OWN_FAULT:
             raise ProbeImpossible(str(error)) from error
+        if check.kind is CheckKind.UDP and error.errno == errno.ECONNREFUSED:
+            return ProbeResult(False, "port unreachable")
         detail = _WORDS.get(error.errno or 0) or (error.strerror or str(error)).lower()
         return ProbeResult(False, detail)
 
@@ -84,9 +88,26 @@ async def probe_http(address: str, port: int, check: HealthCheck) -> ProbeResult
     return ProbeResult(code // 100 in check.expected_classes, f"answered {code}")
 
 
+async def probe_udp(address: str, port: int, check: HealthCheck) -> ProbeResult:
+    """Send one packet: the expected answer passes, or any and even none where none is expected.
+
+    A server that is down says so by an ICMP message, which the connected socket brings as an error.
+    """
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.connect((address, port))
+        await loop.sock_sendall(sock, check.request.encode())
+        answer = await loop.sock_recv(sock, MAX_ANSWER_BYTES)
+    if not check.expected_answer or answer.strip() == check.expected_answer.encode():
+        return ProbeResult(True, "answered")
+    return ProbeResult(False, "another answer than expected")
+
+
 PROBES: Mapping[CheckKind, Callable[[str, int, HealthCheck], Awaitable[ProbeResult]]] = {
     CheckKind.TCP: probe_tcp,
     CheckKind.HTTP: probe_http,
+    CheckKind.UDP: probe_udp,
 }
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from balancer import feed
 from balancer.domain.health import shard_of
-from balancer.health.probes import PROBES
 from proxy.snapshot import (
     HealthCheck,
     IndexEntry,
@@ -39,7 +38,7 @@ def targets_of(snapshot: Snapshot) -> tuple[ProbeTarget, ...]:
 
 def _targets_of_listener(listener: Listener, group: ServerGroup) -> Iterator[ProbeTarget]:
     check = listener.health_check
-    if check is None or check.kind not in PROBES:
+    if check is None:
         return
     for server in group.servers:
         port = server.port or listener.backend_port

@@ -34,6 +34,7 @@ from balancer.constants import (
     MAX_PATH_CHARACTERS,
     MAX_PORT,
     MAX_RULE_NAME_CHARACTERS,
+    MAX_UDP_CHECK_CHARACTERS,
     MIN_PORT,
     UNLIMITED_BANDWIDTH_MBPS,
 )
@@ -70,8 +71,8 @@ class HealthCheckSettings(models.Model):
     check_expected_classes = models.CharField(
         max_length=20, default="2,3", help_text="First digits of good status codes."
     )
-    check_request = models.CharField(max_length=64, blank=True)
-    check_expected_answer = models.CharField(max_length=64, blank=True)
+    check_request = models.CharField(max_length=MAX_UDP_CHECK_CHARACTERS, blank=True)
+    check_expected_answer = models.CharField(max_length=MAX_UDP_CHECK_CHARACTERS, blank=True)
 
     class Meta:
         abstract = True

@@ -12,7 +12,7 @@ from balancer.domain.health import shard_of
 from balancer.feed import Evidence, FeedUnavailable, read_evidence
 from balancer.models import BackendServer, Listener, LoadBalancer, ServerGroup
 from balancer.snapshot.checks import compile_check
-from proxy.snapshot import CheckKind, GroupKind, HealthCheck, HealthStatus, ServerRole, probe_id
+from proxy.snapshot import GroupKind, HealthCheck, HealthStatus, ServerRole, probe_id
 
 NORMAL, ABNORMAL = "Normal", "Abnormal"
 UNAVAILABLE, UNKNOWN, NOT_CHECKED = "Unavailable", "Unknown", "Not checked"
@@ -42,7 +42,10 @@ class ServerHealth:
 
 @dataclass(frozen=True, slots=True)
 class ListenerHealth:
-    """One word for a listener, with its servers and the port each is asked at."""
+    """One word for a listener, with its servers and the port each is asked at.
+
+    ``total`` counts the servers that are checked; without checks, all of them.
+    """
 
     word: str
     healthy: int
@@ -106,7 +109,7 @@ def _summary(
         return _listener_health(ABNORMAL, 0, listener, rows)  # it answers with errors (F4.3)
     words = [health.word for _, health in rows if health.word != NOT_CHECKED]
     worst = min(words, key=_WORST_FIRST.index, default=UNAVAILABLE)
-    return _listener_health(worst, words.count(NORMAL), listener, rows)
+    return _listener_health(worst, words.count(NORMAL), listener, rows, checked=len(words))
 
 
 def _listener_health(
@@ -114,9 +117,11 @@ def _listener_health(
     healthy: int,
     listener: Listener,
     rows: Sequence[tuple[BackendServer, ServerHealth]],
+    checked: int | None = None,
 ) -> ListenerHealth:
     servers = [(server, server.port or listener.backend_port, health) for server, health in rows]
-    return ListenerHealth(word, healthy, len(rows), servers)
+    total = len(rows) if checked is None else checked
+    return ListenerHealth(word, healthy, total, servers)
 
 
 # --- which rows ----------------------------------------------------------------------------------
@@ -192,9 +197,7 @@ def _reason_not_to_check(server: BackendServer, port: int | None, check: HealthC
         return "Health checks are off: every server is taken as healthy."
     if server.role == ServerRole.SECONDARY:
         return "A secondary server is not checked."  # S37, C28
-    if port is None:
-        return "No port to check."
-    return "UDP checks are not available yet." if check.kind is CheckKind.UDP else ""
+    return "No port to check." if port is None else ""
 
 
 def _read_evidence(probes: Iterable[str]) -> Mapping[str, Evidence] | None:

@@ -6,13 +6,16 @@ from django.db import transaction
 
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
+from balancer.constants import DEFAULT_UDP_CHECK_INTERVAL_S, DEFAULT_UDP_CHECK_TIMEOUT_S
 from balancer.domain.listeners import (
     CHECK_KINDS_OF_PROTOCOL,
+    check_group_kind,
     check_options,
     check_scheduler_allowed,
+    check_udp_answer,
 )
 from balancer.domain.quotas import check_quota
-from balancer.domain.support import check_group_kind_supported, check_listener_supported
+from balancer.domain.support import check_listener_supported
 from balancer.domain.weights import check_port
 from balancer.exceptions import Conflict, Invalid, NotFound
 from balancer.models import Listener, LoadBalancer, ServerGroup
@@ -51,7 +54,7 @@ def create_listener(
         what=f"listeners on {load_balancer.name}",
     )
     _check_port_free(load_balancer, protocol, port)
-    options.setdefault("check_kind", CHECK_KINDS_OF_PROTOCOL[protocol][0])
+    options = _check_defaults(protocol) | options
     options["name"] = options.get("name") or f"{protocol}_{port}"
     listener = Listener(
         load_balancer=load_balancer,
@@ -60,7 +63,7 @@ def create_listener(
         status=ListenerStatus.RUNNING if start else ListenerStatus.STOPPED,
         **options,
     )
-    _check_group(listener)
+    _check_whole(listener)
     _check_scheduler(listener)
     listener.save()
     record_activity(
@@ -92,7 +95,7 @@ def update_listener(
     before = _plain(listener, changed)
     for name, value in changed.items():
         setattr(listener, name, value)
-    _check_group(listener)
+    _check_whole(listener)
     if "scheduler" in changed:
         _check_scheduler(listener)
     save_edit(listener, *changed)
@@ -204,6 +207,21 @@ def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> N
         )
 
 
+def _check_defaults(protocol: str) -> dict[str, Any]:
+    """Return the check settings of a new listener, where those of the columns do not fit."""
+    defaults: dict[str, Any] = {"check_kind": CHECK_KINDS_OF_PROTOCOL[protocol][0]}
+    if protocol == Protocol.UDP:
+        defaults["check_interval_s"] = DEFAULT_UDP_CHECK_INTERVAL_S
+        defaults["check_timeout_s"] = DEFAULT_UDP_CHECK_TIMEOUT_S
+    return defaults
+
+
+def _check_whole(listener: Listener) -> None:
+    """Hold options against each other, as they stand together after a change."""
+    _check_group(listener)
+    check_udp_answer(listener.check_request, listener.check_expected_answer)
+
+
 def _check_group(listener: Listener) -> None:
     """A listener has a group of its own instance, or the port of its default group's servers."""
     group: ServerGroup | None = listener.server_group
@@ -214,7 +232,7 @@ def _check_group(listener: Listener) -> None:
         message = f"Server group {group.public_id} belongs to another instance."
         raise Invalid("foreign_group", message, fields={"server_group": [message]})
     if group is not None:
-        check_group_kind_supported(group.kind)
+        check_group_kind(group.kind, protocol=listener.protocol)
     if (group is None or group.is_default) and listener.backend_port is None:
         message = "A backend port (1 to 65535) is needed when the default server group is used."
         raise Invalid("required", message, fields={"backend_port": [message]})

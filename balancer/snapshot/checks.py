@@ -18,8 +18,14 @@ def compile_check(settings: HealthCheckSettings) -> HealthCheck | None:
         unhealthy_threshold=settings.check_unhealthy_threshold,
         port=settings.check_port,
     )
+    # Fields of other kinds stay at their defaults, so that they cannot split one probe into two.
+    if check.kind is CheckKind.UDP:
+        return replace(
+            check,
+            request=settings.check_request,
+            expected_answer=settings.check_expected_answer,
+        )
     if check.kind is not CheckKind.HTTP:
-        # The HTTP fields stay at their defaults, so that they cannot split one probe into two.
         return check
     return replace(
         check,

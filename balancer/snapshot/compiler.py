@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from balancer import models
 from balancer.choices import ListenerStatus
-from balancer.constants import DEFAULT_CONNECT_TIMEOUT_S
+from balancer.constants import DEFAULT_CONNECT_TIMEOUT_S, UDP_SESSION_TIMEOUT_S
 from balancer.snapshot.checks import compile_check
 from proxy.snapshot import (
     GroupKind,
@@ -93,7 +93,13 @@ def _compile_listener(row: models.Listener, default_group_id: str) -> Listener:
         scheduler=SchedulerName(row.scheduler),
         health_check=compile_check(row),
         connect_timeout_s=DEFAULT_CONNECT_TIMEOUT_S,
-        idle_timeout_s=row.idle_timeout_s if row.is_http else row.established_timeout_s,
+        idle_timeout_s=_idle_timeout_s(row),
         request_timeout_s=row.request_timeout_s,
         forwarded_for=row.forwarded_for,
     )
+
+
+def _idle_timeout_s(row: models.Listener) -> int:
+    if row.protocol == Protocol.UDP:
+        return UDP_SESSION_TIMEOUT_S
+    return row.idle_timeout_s if row.is_http else row.established_timeout_s

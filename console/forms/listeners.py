@@ -1,5 +1,6 @@
-"""The form of a TCP or HTTP listener; numbers go to the service as typed, it reads them."""
+"""The form of a TCP, UDP or HTTP listener; numbers go to the service as typed, it reads them."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -18,16 +19,26 @@ from balancer.constants import (
     MAX_DOMAIN_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_PATH_CHARACTERS,
+    MAX_UDP_CHECK_CHARACTERS,
 )
-from balancer.domain.listeners import check_options
+from balancer.domain.listeners import (
+    CHECK_KINDS_OF_PROTOCOL,
+    check_group_kind,
+    check_options,
+    check_udp_answer,
+)
 from balancer.domain.numbers import read_integer
 from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
-from proxy.snapshot import CheckKind, Protocol, SchedulerName
+from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
 
-PROTOCOLS = [(Protocol.TCP.value, "TCP"), (Protocol.HTTP.value, "HTTP")]
+PROTOCOLS = [
+    (Protocol.TCP.value, "TCP"),
+    (Protocol.UDP.value, "UDP"),
+    (Protocol.HTTP.value, "HTTP"),
+]
 CHECK_KINDS = [(CheckKind.TCP.value, "TCP"), (CheckKind.HTTP.value, "HTTP")]
 SCHEDULERS = [(name, label) for name, label in SCHEDULER_CHOICES if name in SUPPORTED_SCHEDULERS]
 SCHEDULER_NOTES: Mapping[str, str] = {
@@ -42,17 +53,21 @@ SCHEDULER_NOTES: Mapping[str, str] = {
         "worker of a proxy counts its own."
     ),
     SchedulerName.SOURCE_HASH: (
-        "connections from one address go to one server. TCP listeners of guaranteed-performance "
-        "instances only."
+        "connections from one address go to one server. TCP and UDP listeners of "
+        "guaranteed-performance instances only."
     ),
     SchedulerName.TUPLE_HASH: (
         "addresses and ports of both ends decide, so the connections of one client are spread. "
-        "TCP listeners of guaranteed-performance instances only."
+        "TCP and UDP listeners of guaranteed-performance instances only."
     ),
 }
 EXPECTED_CLASSES = [(str(first), f"{first}xx") for first in range(2, 6)]
-HTTP_ONLY = ("idle_timeout_s", "request_timeout_s")
-TCP_ONLY = ("established_timeout_s",)
+PROTOCOL_ONLY = {
+    Protocol.HTTP: ("idle_timeout_s", "request_timeout_s"),
+    Protocol.TCP: ("established_timeout_s",),
+    Protocol.UDP: ("check_request", "check_expected_answer"),
+}
+"""Options by the protocol that has them."""
 HTTP_CHECK_ONLY = ("check_method", "check_path", "check_host", "check_expected_classes")
 NUMBER_CHARACTERS = 20
 
@@ -73,7 +88,8 @@ class GroupChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not
 
     def label_from_instance(self, obj: Any) -> str:
         """Return the entry of the list."""
-        return f"VServer group {obj.name}"
+        kind = "Primary/secondary" if obj.kind == GroupKind.PRIMARY_SECONDARY else "VServer"
+        return f"{kind} group {obj.name}"
 
 
 class ListenerForm(forms.Form):
@@ -144,6 +160,18 @@ class ListenerForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+    check_request = forms.CharField(
+        label="Request",
+        max_length=MAX_UDP_CHECK_CHARACTERS,
+        required=False,
+        help_text="Letters and digits. Empty: an empty packet.",
+    )
+    check_expected_answer = forms.CharField(
+        label="Expected answer",
+        max_length=MAX_UDP_CHECK_CHARACTERS,
+        required=False,
+        help_text="Empty: a server passes unless its port is unreachable within the timeout.",
+    )
     check_port = _number("Check port", help_text="Empty: the port of each server.")
     check_interval_s = _number("Interval", DEFAULT_CHECK_INTERVAL_S, "1–50 s, start to start.")
     check_timeout_s = _number("Response timeout", DEFAULT_CHECK_TIMEOUT_S, "1–300 s.")
@@ -187,8 +215,13 @@ class ListenerForm(forms.Form):
             self._ask(partial(check_port, values.get("port"), "port", "Listening port"))
         if values.get("server_group") is None:
             self._ask(partial(check_port, values.get("backend_port"), "backend_port"))
-        given = {name: value for name, value in self.options().items() if value not in ("", None)}
-        self._ask(partial(check_options, given, protocol=self.protocol_value))
+        options, protocol = self.options(), self.protocol_value
+        given = {name: value for name, value in options.items() if value not in ("", None)}
+        self._ask(partial(check_options, given, protocol=protocol))
+        if (group := options["server_group"]) is not None:
+            self._ask(partial(check_group_kind, group.kind, protocol=protocol))
+        request, answer = options.get("check_request", ""), options.get("check_expected_answer", "")
+        self._ask(partial(check_udp_answer, request, answer))
         return values
 
     @property
@@ -214,18 +247,20 @@ class ListenerForm(forms.Form):
 
     def _unused(self) -> tuple[str, ...]:
         """Name the fields that protocol and check leave out; the page does not even show them."""
-        if self.protocol_value == Protocol.HTTP:
-            return TCP_ONLY
-        if self.cleaned_data.get("check_kind") == CheckKind.HTTP:
-            return HTTP_ONLY
-        return HTTP_ONLY + HTTP_CHECK_ONLY
+        protocol = self.protocol_value
+        others = (names for owner, names in PROTOCOL_ONLY.items() if owner != protocol)
+        unused = tuple(itertools.chain.from_iterable(others))
+        is_asked_by_http = protocol == Protocol.HTTP or (
+            protocol == Protocol.TCP and self.cleaned_data.get("check_kind") == CheckKind.HTTP
+        )
+        return unused if is_asked_by_http else unused + HTTP_CHECK_ONLY
 
     def options(self) -> Mapping[str, Any]:
         """Return the arguments of the service, without what protocol and check do not use."""
         values = dict(self.cleaned_data)
         values.setdefault("server_group", None)
-        if self.protocol_value == Protocol.HTTP:
-            values["check_kind"] = CheckKind.HTTP.value
+        if self.protocol_value != Protocol.TCP:
+            values["check_kind"] = CHECK_KINDS_OF_PROTOCOL[self.protocol_value][0].value
         for name in ("protocol", "port", "start", "expected", *self._unused()):
             values.pop(name, None)
         if not values.get("scheduler"):

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from balancer.actors import Actor
 from balancer.choices import Entrance
+from balancer.constants import UDP_SESSION_TIMEOUT_S
+from balancer.domain.listeners import PAIR_PROTOCOLS
 from balancer.exceptions import BalancerError
 from balancer.models import Listener, LoadBalancer
 from balancer.rights import Right
@@ -141,7 +143,7 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
     listener = _find(request, right, ids)
     load_balancer = listener.load_balancer
     form = ListenerForm(
-        request.POST or None, groups=_groups(request, load_balancer), listener=listener
+        request.POST or None, groups=_groups(request, load_balancer, listener), listener=listener
     )
     status = None
     if request.method == "POST" and form.is_valid():
@@ -162,17 +164,27 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
     return _form_page(request, load_balancer, form, status)
 
 
-def _groups(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
-    return list_server_groups(
-        user=request.user, load_balancer=load_balancer, kind=GroupKind.VSERVER
-    )
+def _groups(
+    request: HtmxHttpRequest, load_balancer: LoadBalancer, listener: Listener | None = None
+) -> Any:
+    """Return the groups to choose from beside the default one; pairs where they can serve."""
+    groups = list_server_groups(user=request.user, load_balancer=load_balancer)
+    kinds = [GroupKind.VSERVER, GroupKind.PRIMARY_SECONDARY]
+    if listener is not None and listener.protocol not in PAIR_PROTOCOLS:
+        kinds.remove(GroupKind.PRIMARY_SECONDARY)
+    return groups.filter(kind__in=kinds).order_by("-kind", "name")
 
 
 def _form_page(
     request: HtmxHttpRequest, load_balancer: LoadBalancer, form: ListenerForm, status: int | None
 ) -> HttpResponse:
     context = instance_context(request, load_balancer, active_tab="listener-list")
-    context |= {"form": form, "listener": form.listener, "close_url": _tab(load_balancer)}
+    context |= {
+        "form": form,
+        "listener": form.listener,
+        "close_url": _tab(load_balancer),
+        "udp_session_timeout_s": UDP_SESSION_TIMEOUT_S,
+    }
     return render_page(request, "listeners/form.html", context, status=status)
 
 

@@ -29,6 +29,15 @@ CHARTS = (
     ("Open connections", "", (("active_connections", "Open"),)),
     ("Traffic", "B/s", (("bytes_in_per_s", "In"), ("bytes_out_per_s", "Out"))),
     (
+        "UDP packets per second",
+        "/s",
+        (
+            ("packets_in_per_s", "In"),
+            ("packets_out_per_s", "Out"),
+            ("packets_dropped_per_s", "Dropped"),
+        ),
+    ),
+    (
         "Responses per second",
         "/s",
         tuple((f"responses_{first}xx_per_s", f"{first}xx") for first in range(2, 6)),

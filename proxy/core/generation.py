@@ -20,14 +20,15 @@ from proxy.snapshot import (
     SchedulerName,
     Server,
     ServerGroup,
+    ServerRole,
     Snapshot,
     probe_id,
 )
 
-SERVED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.HTTP})
+SERVED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP, Protocol.HTTP})
 SERVED_SCHEDULERS = frozenset(SchedulerName) - {SchedulerName.CONNECTION_ID_HASH}
 HASH_SCHEDULERS = frozenset({SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH})
-HASHED_PROTOCOLS = frozenset({Protocol.TCP})
+HASHED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP})
 MOST_EARLIER_PROBES = 4
 """Enough for a form that is saved a few times within one check interval."""
 
@@ -83,14 +84,32 @@ class ListenerPlan:
 
         ``tried`` ones just failed to connect; ``peer`` is who asks.
         """
-        if now >= availability.next_return:
-            availability.readmit(now)
-        if availability.stamp != self._stamp:
-            self._refresh(availability, now)
+        if now >= availability.next_return or availability.stamp != self._stamp:
+            self._follow(availability, now)
         if tried:
             return self._pick_untried(tried, peer)
         server = self._scheduler.pick(peer)
         return self._reason if server is None else self._by_id[server]
+
+    def reaches(self, target: Target) -> bool:
+        """Tell whether the plan still has this server at this address."""
+        known = self._by_id.get(target.server_id)
+        return known is not None and (known.address, known.port) == (target.address, target.port)
+
+    def keeps(self, server_id: str, availability: Availability, now: float) -> bool:
+        """Tell whether work that has no connection to lose may stay with its server.
+
+        It leaves a server that is gone or unhealthy, and the half of a pair that is not in use.
+        It goes on with weight 0, and where no other server could take it.
+        """
+        target = self._by_id.get(server_id)
+        if target is None:
+            return False
+        self._follow(availability, now)
+        if not self._usable:
+            return True
+        is_in_use = not target.weight or target.is_secondary == self._usable[0].is_secondary
+        return is_in_use and availability.is_healthy(target)
 
     def begin_work(self, target: Target) -> None:
         """Count a connection or a request that the target has from now on."""
@@ -133,6 +152,12 @@ class ListenerPlan:
         scheduler.know_members(members)
         return scheduler
 
+    def _follow(self, availability: Availability, now: float) -> None:
+        if now >= availability.next_return:
+            availability.readmit(now)
+        if availability.stamp != self._stamp:
+            self._refresh(availability, now)
+
     def _pick_untried(self, tried: Collection[Target], peer: Peer) -> Target | Reason:
         untried = [target for target in self._usable if target not in tried]
         if not untried:
@@ -147,11 +172,14 @@ class ListenerPlan:
         """Choose among the servers that are available now, in their exact ratios.
 
         When every healthy one has just refused a connection, they are all tried again: an
-        ejection spares the requests that another server can take.
+        ejection spares the requests that another server can take. The secondary of a pair serves
+        while the checks say that its primary does not (S38, S39); one refused connection alone
+        never sends work there, so that the two do not serve at once.
         """
         self._stamp = availability.stamp
         weighted = [target for target in self.targets if target.weight]
         healthy = [target for target in weighted if availability.is_healthy(target)]
+        healthy = [target for target in healthy if not target.is_secondary] or healthy
         ready = [target for target in healthy if not availability.is_ejected(target, now)]
         self._usable = ready or healthy
         self._scheduler.replace({target.server_id: target.weight for target in self._usable})
@@ -230,15 +258,17 @@ def _target(
 ) -> Target:
     port = server.port if server.port is not None else listener.backend_port
     assert port is not None  # Snapshot.validate has seen to it
+    is_secondary = server.role is ServerRole.SECONDARY
     if known and (known.address, known.port) != (server.address, port):
         known = None
+    same_check = same_check and known is not None and known.is_secondary == is_secondary
     if known and same_check and known.weight == server.weight:
         return known
     if known and same_check:
         return replace(known, weight=server.weight)
     check = listener.health_check
-    probe = probe_id(server.address, port, check) if check else None
+    probe = probe_id(server.address, port, check) if check and not is_secondary else None  # S37
     earlier = (
         (known.probe or UNCHECKED, *known.earlier_probes)[:MOST_EARLIER_PROBES] if known else ()
     )
-    return Target(server.id, server.address, port, server.weight, probe, earlier)
+    return Target(server.id, server.address, port, server.weight, probe, earlier, is_secondary)

@@ -20,7 +20,7 @@ UNCHECKED = "unchecked"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One server as a listener reaches it. ``probe`` None: checks are off, so it may serve.
+    """One server as a listener reaches it. ``probe`` None: nobody checks it, so it may serve.
 
     ``earlier_probes`` are those of the same server under the listener's check settings before, the
     latest first: they vouch for it until the new settings have their first word, so that editing a
@@ -33,6 +33,7 @@ class Target:
     weight: int
     probe: str | None
     earlier_probes: tuple[str, ...] = ()
+    is_secondary: bool = False
 
 
 class Availability:

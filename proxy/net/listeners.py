@@ -71,7 +71,7 @@ class ListenerService:
         plan: ListenerPlan,
         availability: Availability,
         upstreams: UpstreamPool,
-        connect: ConnectionFactory,
+        connect: ConnectionFactory | None,
         guard: DescriptorGuard,
     ) -> None:
         self.reactor = reactor
@@ -167,6 +167,7 @@ class ListenerService:
 
     def _start(self, client: socket.socket, peer: Peer) -> None:
         fd = client.fileno()
+        assert self._connect is not None
         try:
             self._connect(self.reactor, client, peer, self)
         except Exception:

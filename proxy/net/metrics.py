@@ -25,6 +25,9 @@ class ListenerCounters:
         "accepted",
         "bytes_in",
         "bytes_out",
+        "packets_dropped",
+        "packets_in",
+        "packets_out",
         "requests",
         "servers",
         "status_1xx",
@@ -39,6 +42,9 @@ class ListenerCounters:
         self.requests = 0
         self.bytes_in = 0
         self.bytes_out = 0
+        self.packets_in = 0
+        self.packets_out = 0
+        self.packets_dropped = 0
         self.status_1xx = 0
         self.status_2xx = 0
         self.status_3xx = 0
@@ -75,6 +81,9 @@ class ListenerCounters:
             "requests": self.requests,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
+            "packets_in": self.packets_in,
+            "packets_out": self.packets_out,
+            "packets_dropped": self.packets_dropped,
             "responses": {name: getattr(self, f"status_{name}") for name in CLASSES},
             "servers": {
                 server_id: {name: getattr(each, name) for name in ServerCounters.__slots__}

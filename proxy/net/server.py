@@ -16,6 +16,7 @@ from proxy.net.http_client import HttpClient
 from proxy.net.listeners import ConnectionFactory, DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
 from proxy.net.tcp_relay import TcpRelay
+from proxy.net.udp_relay import UdpListener
 from proxy.net.upstream import UpstreamPool
 from proxy.snapshot import Protocol, Snapshot
 
@@ -120,14 +121,14 @@ class ProxyServer:
             return
         if service:
             self._close_service(key)
-        self._services[key] = ListenerService(
-            self.reactor,
-            plan,
-            self.availability,
-            self.upstreams,
-            CONNECTIONS[plan.listener.protocol],
-            self._guard,
-        )
+        self._services[key] = self._new_service(plan)
+
+    def _new_service(self, plan: ListenerPlan) -> ListenerService:
+        protocol = plan.listener.protocol
+        parts = (self.reactor, plan, self.availability, self.upstreams)
+        if protocol is Protocol.UDP:
+            return UdpListener(*parts, self._guard)
+        return ListenerService(*parts, CONNECTIONS[protocol], self._guard)
 
     def _close_service(self, key: tuple[str, str]) -> None:
         service = self._services.pop(key)

@@ -2,7 +2,7 @@
 
 A socket is bound without SO_REUSEPORT, so a leftover process or a second installation on the same
 address is noticed; workers share the one accept queue, and a worker that dies takes no waiting
-connection with it.
+connection with it. A UDP socket is used by one worker at a time (``proxy/workers.py``).
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from proxy.core.generation import unserved_reason
 from proxy.snapshot import Listener, ListenerError, ListenerFault, Protocol, Snapshot
 
 BACKLOG = 4096
+DATAGRAM_BUFFER_BYTES = 4 * 1024 * 1024
 ERRORS = {
     errno.EADDRINUSE: ListenerError.ADDRESS_IN_USE,
     errno.EACCES: ListenerError.NOT_PERMITTED,
@@ -117,9 +118,9 @@ class ListeningSockets:
         for id_, entry in balancer.entries.items():
             if entry.sock:
                 continue
-            _, address, port = entry.place
+            protocol, address, port = entry.place
             try:
-                entry.sock = _bind(address, port)
+                entry.sock = _bind(protocol, address, port)
             except OSError as error:
                 entry.fault = self._note(load_balancer, entry, error)
             else:
@@ -144,7 +145,9 @@ def _fault(
     return ListenerFault(load_balancer, listener.id, error, detail)
 
 
-def _bind(address: str, port: int) -> socket.socket:
+def _bind(protocol: Protocol, address: str, port: int) -> socket.socket:
+    if protocol is Protocol.UDP:
+        return _bind_datagram(address, port)
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,8 +161,25 @@ def _bind(address: str, port: int) -> socket.socket:
     return sock
 
 
+def _bind_datagram(address: str, port: int) -> socket.socket:
+    """Bind without SO_REUSEADDR, which would let two sockets share a UDP port unnoticed."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        # A burst waits here while its worker is busy; the kernel caps it at its own limit.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DATAGRAM_BUFFER_BYTES)
+        sock.bind((address, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 def _close(sock: socket.socket) -> None:
-    """Stop listening at once, whichever process still holds a copy, so the address is free."""
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+    """Stop listening at once, whichever process still holds a copy, so the address is free.
+
+    A UDP socket has no such word: its address is free when its worker lets go of its copy.
+    """
+    if sock.type == socket.SOCK_STREAM:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
     sock.close()

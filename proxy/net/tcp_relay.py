@@ -268,12 +268,7 @@ class TcpRelay:
 
     def release_removed(self) -> None:
         """End the connection when its server has left the plan."""
-        target = self._target
-        if target is None or any(
-            (target.server_id, target.address, target.port)
-            == (each.server_id, each.address, each.port)
-            for each in self.service.plan.targets
-        ):
+        if self._target is None or self.service.plan.reaches(self._target):
             return
         if self._server is not None:
             self.abort()

@@ -3,10 +3,15 @@
 Every test counts what real backends answered through the real proxy (issue: "Seen to work").
 """
 
+import contextlib
 import http.client
 import os
+import re
 import signal
+import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -269,3 +274,163 @@ def test_a_keep_alive_connection_survives_changes(demo):
             demo.weigh(web_1=10)
     client.close()
     assert seen == set(WEIGHTS)
+
+
+# --- UDP and pairs ---
+
+ECHO_PORT = 9000
+
+
+@contextlib.contextmanager
+def datagram_client(demo: Demo, port: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((demo.address, port))
+        client.settimeout(10)
+        yield client
+
+
+def echoed(client: socket.socket, packet: bytes = b"hello") -> bool:
+    client.send(packet)
+    return client.recv(100) == packet
+
+
+def is_echoed_in_time(client: socket.socket) -> bool:
+    """Tell whether an answer comes soon; one packet may be lost with the server it went to."""
+    client.settimeout(0.2)
+    try:
+        return echoed(client)
+    except (TimeoutError, ConnectionRefusedError):
+        return False
+
+
+def listener_health(demo: Demo, name: str) -> dict[str, str]:
+    """Return the words of the servers of a listener, by the servers' names."""
+    listener = next(row for row in demo.listeners() if row["name"] == name)
+    health = demo.api("GET", f"listeners/{listener['id']}/health")
+    return {row["name"]: row["word"] for row in health["servers"]}
+
+
+def connections(demo: Demo, name: str) -> dict[str, int]:
+    """Return how many sessions each server of a listener has had, from /metrics."""
+    listener = next(row for row in demo.listeners() if row["name"] == name)
+    rows = demo.api("GET", "backend-servers?page_size=100")["results"]
+    names = {row["id"]: row["name"] for row in rows}
+    with urllib.request.urlopen(f"{demo.installation.url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    pattern = (
+        rf'openclb_server_connections_total{{listener="{listener["id"]}",'
+        r'node="[^"]*",server="([^"]*)"} ([0-9.]+)'
+    )
+    return {names[server]: int(float(count)) for server, count in re.findall(pattern, text)}
+
+
+def test_udp_sessions_are_shared_by_weight_and_leave_a_dead_server(demo):
+    """The demo's UDP listener: 80/20 on api-blue, checked by an answer, with failover."""
+    both = {"api-1": "Normal", "api-2": "Normal"}
+    wait_until(lambda: listener_health(demo, "echo-udp") == both, "both are checked", within_s=40)
+    before = connections(demo, "echo-udp")
+    for _ in range(50):
+        with datagram_client(demo, ECHO_PORT) as client:
+            assert echoed(client)
+            assert echoed(client)
+    expected = {name: before.get(name, 0) + count for name, count in (("api-1", 40), ("api-2", 10))}
+    wait_until(lambda: connections(demo, "echo-udp") == expected, "40 and 10 sessions are counted")
+    with datagram_client(demo, ECHO_PORT) as client:
+        assert echoed(client)
+        demo.installation.manage("demo", "stop", "api-1")
+        try:
+            marked = both | {"api-1": "Abnormal"}
+            wait_until(
+                lambda: listener_health(demo, "echo-udp") == marked, "the failure", within_s=40
+            )
+            wait_until(lambda: is_echoed_in_time(client), "the session to move on")
+            for _ in range(10):
+                with datagram_client(demo, ECHO_PORT) as other:
+                    assert echoed(other)
+        finally:
+            demo.installation.manage("demo", "start", "api-1")
+    wait_until(lambda: listener_health(demo, "echo-udp") == both, "the recovery", within_s=40)
+
+
+@pytest.fixture
+def pair_listeners(demo: Demo) -> Iterator[dict[str, int]]:
+    """Serve the demo's pair by TCP and UDP; return the ports by protocol."""
+    query = f"load_balancer={demo.load_balancer['id']}&kind=primary_secondary"
+    (pair,) = demo.api("GET", f"server-groups?{query}")["results"]
+    made = [
+        demo.api(
+            "POST",
+            "listeners",
+            {
+                "load_balancer": demo.load_balancer["id"],
+                "protocol": protocol,
+                "port": 9100,
+                "name": f"pair-{protocol}",
+                "server_group": pair["id"],
+                "check_interval_s": 1,
+                "check_timeout_s": 1,
+                "check_healthy_threshold": 2,
+                "check_unhealthy_threshold": 2,
+                "start": True,
+            },
+        )
+        for protocol in ("tcp", "udp")
+    ]
+    yield {"tcp": 9100, "udp": 9100}
+    for listener in made:
+        demo.api("DELETE", f"listeners/{listener['id']}")
+
+
+def test_pair_fails_over_and_back_by_itself(demo, pair_listeners):
+    """S36 to S39, C28: the secondary is not checked, serves while the primary fails, no longer."""
+
+    def serves(protocol: str) -> str:
+        """Return which server got a connection or session that was opened now."""
+        before = connections(demo, f"pair-{protocol}")
+        if protocol == "tcp":
+            try:
+                with socket.create_connection((demo.address, 9100), timeout=10) as stream:
+                    stream.sendall(b"hello")
+                    if stream.recv(100) != b"hello":
+                        return ""
+            except OSError:
+                return ""
+        else:
+            with datagram_client(demo, 9100) as client:
+                if not is_echoed_in_time(client):
+                    return ""
+        after = wait_until(
+            lambda: (now := connections(demo, f"pair-{protocol}")) != before and now, "a count"
+        )
+        (name,) = [each for each in after if after[each] != before.get(each, 0)]
+        return name
+
+    def words(word: str) -> bool:
+        expected = {"db-1": word, "db-2": "Not checked"}
+        return all(listener_health(demo, f"pair-{each}") == expected for each in pair_listeners)
+
+    wait_until(lambda: words("Normal"), "the primary is healthy", within_s=40)
+    for protocol in pair_listeners:
+        wait_until(lambda: serves(protocol) == "db-1", "the primary serves")  # noqa: B023
+    demo.installation.manage("demo", "stop", "db-1")
+    try:
+        wait_until(lambda: words("Abnormal"), "the failure", within_s=40)
+        for protocol in pair_listeners:
+            wait_until(lambda: serves(protocol) == "db-2", "the secondary serves")  # noqa: B023
+    finally:
+        demo.installation.manage("demo", "start", "db-1")
+    wait_until(lambda: words("Normal"), "the recovery", within_s=40)
+    for protocol in pair_listeners:
+        wait_until(lambda: serves(protocol) == "db-1", "the primary serves again")  # noqa: B023
+
+
+def test_pair_at_an_http_listener_is_refused_with_the_reason(demo):
+    """S40, S127."""
+    query = f"load_balancer={demo.load_balancer['id']}&kind=primary_secondary"
+    (pair,) = demo.api("GET", f"server-groups?{query}")["results"]
+    listener = next(row for row in demo.listeners() if row["port"] == PORT)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        demo.api("PATCH", f"listeners/{listener['id']}", {"server_group": pair["id"]})
+    with refused.value as answer:
+        assert answer.status == 400
+        assert "TCP and UDP listeners only" in answer.read().decode()

@@ -130,13 +130,14 @@ def test_metrics_tell_traffic_and_lag(client, everything_up):
     everything_up.client.set(
         counters_key("node-1"),
         '{"at": 1, "listeners": {"lsn-1": {"accepted": 3, "active": 1, "requests": 9, '
-        '"bytes_in": 10, "bytes_out": 20, "responses": {"2xx": 8, "5xx": 1}, '
+        '"bytes_in": 10, "bytes_out": 20, "packets_dropped": 4, "responses": {"2xx": 8, "5xx": 1}, '
         '"servers": {"rs-1": {"connections": 2, "active": 0, "requests": 8, "failures": 1}}}}}',
     )
     text = client.get("/metrics").content.decode()
     for line in [
         'openclb_publish_lag_versions{load_balancer="lb-a"} 7.0',
         'openclb_listener_requests_total{listener="lsn-1",node="node-1"} 9.0',
+        'openclb_listener_dropped_packets_total{listener="lsn-1",node="node-1"} 4.0',
         'openclb_listener_responses_total{class="5xx",listener="lsn-1",node="node-1"} 1.0',
         'openclb_server_failures_total{listener="lsn-1",node="node-1",server="rs-1"} 1.0',
         'openclb_proxy_workers{node="node-1"} 2.0',

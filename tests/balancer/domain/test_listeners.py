@@ -2,12 +2,13 @@
 
 import pytest
 
-from balancer.domain.listeners import check_options, check_scheduler_allowed
-from balancer.domain.support import (
-    SUPPORTED_SCHEDULERS,
-    check_group_kind_supported,
-    check_listener_supported,
+from balancer.domain.listeners import (
+    check_group_kind,
+    check_options,
+    check_scheduler_allowed,
+    check_udp_answer,
 )
+from balancer.domain.support import SUPPORTED_SCHEDULERS, check_listener_supported
 from balancer.exceptions import Invalid, Unsupported
 from proxy.snapshot import GroupKind, Protocol, SchedulerName
 
@@ -72,7 +73,7 @@ def test_all_wrong_options_are_named_at_once():
     assert refused.value.fields.keys() == {"idle_timeout_s", "check_path"}
 
 
-@pytest.mark.parametrize("protocol", [Protocol.UDP, Protocol.HTTPS])
+@pytest.mark.parametrize("protocol", [Protocol.HTTPS])
 def test_protocols_without_a_proxy_are_refused_by_name(protocol):
     with pytest.raises(Unsupported) as refused:
         check_listener_supported({"protocol": protocol})
@@ -157,6 +158,10 @@ def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
         (Protocol.TCP, "request_timeout_s", 30),
         (Protocol.TCP, "forwarded_for", False),
         (Protocol.HTTP, "established_timeout_s", 100),
+        (Protocol.UDP, "established_timeout_s", 100),
+        (Protocol.UDP, "idle_timeout_s", 30),
+        (Protocol.TCP, "check_request", "ping"),
+        (Protocol.HTTP, "check_expected_answer", "pong"),
     ],
 )
 def test_options_of_another_protocol_are_refused(protocol, option, value):
@@ -172,7 +177,34 @@ def test_options_in_force_pass():
     check_listener_supported({"protocol": "tcp", "idle_timeout_s": 15})
 
 
-def test_pairs_are_not_for_listeners_yet():
-    check_group_kind_supported(GroupKind.VSERVER)
-    with pytest.raises(Unsupported):
-        check_group_kind_supported(GroupKind.PRIMARY_SECONDARY)
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP])
+def test_pairs_serve_tcp_and_udp(protocol):
+    for kind in GroupKind:
+        check_group_kind(kind, protocol=protocol)
+
+
+@pytest.mark.parametrize("protocol", [Protocol.HTTP, Protocol.HTTPS])
+def test_pairs_serve_nothing_else_and_the_reason_is_said(protocol):
+    """S40, S127."""
+    check_group_kind(GroupKind.VSERVER, protocol=protocol)
+    with pytest.raises(Invalid) as refused:
+        check_group_kind(GroupKind.PRIMARY_SECONDARY, protocol=protocol)
+    assert "TCP and UDP" in refused.value.fields["server_group"][0]
+
+
+@pytest.mark.parametrize("text", ["a b", "ä", "x" * 65, "a\n", None, 5])
+@pytest.mark.parametrize("option", ["check_request", "check_expected_answer"])
+def test_udp_check_texts_are_64_letters_and_digits(option, text):
+    with pytest.raises(Invalid) as refused:
+        check_options({option: text}, protocol=Protocol.UDP)
+    assert refused.value.fields.keys() == {option}
+    assert check_options({option: "Ping" * 16}, protocol=Protocol.UDP)
+
+
+def test_udp_answer_needs_a_request():
+    check_udp_answer("", "")
+    check_udp_answer("ping", "")
+    check_udp_answer("ping", "pong")
+    with pytest.raises(Invalid) as refused:
+        check_udp_answer("", "pong")
+    assert refused.value.fields.keys() == {"check_request"}

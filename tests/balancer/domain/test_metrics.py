@@ -48,11 +48,15 @@ def test_rates(before, after, expected):
 
 def test_counters_are_read_under_the_names_of_their_figures():
     counted = {"accepted": 1, "active": 2, "requests": 3, "bytes_in": 4, "bytes_out": 5}
+    counted |= {"packets_in": 7, "packets_out": 8, "packets_dropped": 9}
     assert read_sums(counted | {"responses": {"2xx": 6}}) == {
         "connections_per_s": 1.0,
         "active_connections": 2.0,
         "requests_per_s": 3.0,
         "bytes_in_per_s": 4.0,
         "bytes_out_per_s": 5.0,
+        "packets_in_per_s": 7.0,
+        "packets_out_per_s": 8.0,
+        "packets_dropped_per_s": 9.0,
         "responses_2xx_per_s": 6.0,
     }

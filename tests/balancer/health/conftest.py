@@ -60,9 +60,20 @@ def put_snapshot(
     """Put a load balancer on the feed whose servers are these ports of 127.0.0.1."""
     servers = tuple(Server(f"bs-{port}", "127.0.0.1", port, weight) for port in ports)
     group = ServerGroup(f"rsp-{load_balancer}", GroupKind.VSERVER, servers)
+    put_group(version, group, check, load_balancer)
+
+
+def put_group(
+    version: int,
+    group: ServerGroup,
+    check: HealthCheck | None,
+    load_balancer: str = "lb-1",
+    protocol: Protocol = Protocol.HTTP,
+) -> None:
+    """Put a load balancer on the feed with one listener on this group."""
     listener = Listener(
         id=f"lsn-{load_balancer}",
-        protocol=Protocol.HTTP,
+        protocol=protocol,
         port=80,
         group=group.id,
         backend_port=None,

@@ -1,14 +1,37 @@
 """A checker keeps the feed true: flips at once, handovers and faults change nothing (route B)."""
 
+import contextlib
 import json
+import socket
+import threading
+from dataclasses import replace
 
 import pytest
 
 from balancer import feed
 from balancer.health.leases import handover_key, lease_key
+from balancer.health.targets import targets_of
 from balancer.models import HealthFlip, HealthShard, HealthState
-from proxy.snapshot import FEED_CHANNEL, HealthStatus, HealthVersion, probe_id
-from tests.balancer.health.conftest import eventually, http_check, put_snapshot, status_of
+from proxy.snapshot import (
+    FEED_CHANNEL,
+    CheckKind,
+    GroupKind,
+    HealthCheck,
+    HealthStatus,
+    HealthVersion,
+    Protocol,
+    Server,
+    ServerGroup,
+    ServerRole,
+    probe_id,
+)
+from tests.balancer.health.conftest import (
+    eventually,
+    http_check,
+    put_group,
+    put_snapshot,
+    status_of,
+)
 from tests.balancer.health.servers import ScriptedServer, free_port, is_silent, says
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -340,3 +363,52 @@ def test_warm_shutdown_is_quick_even_with_checks_under_way(take_turn):
     eventually(lambda: feed.read_health_versions())
     assert turn.stop()
     server.stop()
+
+
+def test_udp_server_goes_down_and_comes_back(take_turn):
+    """A UDP check is a check like the others: its flips reach the feed."""
+    check = HealthCheck(CheckKind.UDP, 1, 1, 1, 1, request="ping", expected_answer="pong")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        sock.settimeout(0.05)
+        answer = [b"pong"]
+        ended = threading.Event()
+
+        def serve() -> None:
+            while not ended.is_set():
+                with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                    _, client = sock.recvfrom(100)
+                    sock.sendto(answer[0], client)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        server = Server("bs-1", "127.0.0.1", port, 100)
+        group = ServerGroup("rsp-1", GroupKind.VSERVER, (server,))
+        put_group(1, group, check, protocol=Protocol.UDP)
+        take_turn()
+        eventually(is_(HEALTHY, port, check))
+        answer[0] = b"sorry"
+        eventually(is_(UNHEALTHY, port, check))
+        answer[0] = b"pong"
+        eventually(is_(HEALTHY, port, check))
+        ended.set()
+        thread.join()
+
+
+def test_secondary_of_a_pair_is_never_probed(take_turn, server):
+    """S37: its primary is, and nothing is known or asked of the secondary."""
+    servers = (
+        Server("bs-1", "127.0.0.1", server.port, 100, ServerRole.PRIMARY),
+        Server("bs-2", "127.0.0.1", free_port(), 100, ServerRole.SECONDARY),
+    )
+    group = ServerGroup("rsp-1", GroupKind.PRIMARY_SECONDARY, servers)
+    check = replace(CHECK, kind=CheckKind.TCP)
+    put_group(1, group, check, protocol=Protocol.TCP)
+    take_turn()
+    eventually(is_(HEALTHY, server.port, check))
+    table = feed.read_health_table(0)
+    assert table is not None
+    assert len(table.statuses) == 1
+    snapshot = next(iter(feed.read_snapshots(["lb-1"]).values()))
+    assert [target.port for target in targets_of(snapshot)] == [server.port]

@@ -6,6 +6,7 @@ import resource
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -113,6 +114,72 @@ def test_request_is_what_operators_know():
 def test_status_code_decides(answer, classes, expected):
     with running(says(answer)) as server:
         assert ask(server.port, a_check(expected_classes=classes)) == expected
+
+
+@contextlib.contextmanager
+def udp_server(answer: bytes | None) -> Iterator[tuple[int, list[bytes]]]:
+    """Run a UDP server that keeps what it is asked and gives one answer, or none."""
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            packet, client = sock.recvfrom(65536)
+            asked.append(packet)
+            if answer is not None:
+                sock.sendto(answer, client)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield sock.getsockname()[1], asked
+        thread.join(5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "settings", "expected"),
+    [
+        pytest.param(None, {}, ProbeResult(True, "no refusal within 1 s"), id="silence-passes"),
+        pytest.param(
+            None,
+            {"request": "ping"},
+            ProbeResult(True, "no refusal within 1 s"),
+            id="silence-passes-after-a-request",
+        ),
+        pytest.param(b"hm", {}, ProbeResult(True, "answered"), id="any-answer-passes"),
+        pytest.param(
+            b"pong\n",
+            {"request": "ping", "expected_answer": "pong"},
+            ProbeResult(True, "answered"),
+            id="expected-answer",
+        ),
+        pytest.param(
+            b"no pong",
+            {"request": "ping", "expected_answer": "pong"},
+            ProbeResult(False, "another answer than expected"),
+            id="other-answer",
+        ),
+        pytest.param(
+            None,
+            {"request": "ping", "expected_answer": "pong"},
+            ProbeResult(False, "no answer within 1 s"),
+            id="silence-fails-where-an-answer-is-expected",
+        ),
+    ],
+)
+def test_udp_server_passes_by_its_answer_or_by_not_refusing(answer, settings, expected):
+    """slb-rpc-api 5.4: with a request and an answer, or no ICMP unreachable in time."""
+    with udp_server(answer) as (port, asked):
+        assert ask(port, a_check(CheckKind.UDP, 1, **settings)) == expected
+    assert asked == [settings.get("request", "").encode()]
+
+
+@pytest.mark.parametrize("settings", [{}, {"request": "ping", "expected_answer": "pong"}])
+def test_udp_port_without_a_server_fails_at_once(settings):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    result = ask(port, a_check(CheckKind.UDP, **settings))
+    assert result == ProbeResult(False, "port unreachable")
 
 
 def test_answer_that_comes_byte_by_byte_is_one_answer():

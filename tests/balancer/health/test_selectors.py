@@ -144,11 +144,14 @@ def test_secondary_server_is_not_checked(estate):
     pair = ServerGroup.objects.create(
         load_balancer=estate.load_balancer, kind=GroupKind.PRIMARY_SECONDARY, name="pair"
     )
-    estate.add_server("10.0.6.1", group=pair, port=80, role=ServerRole.PRIMARY)
+    primary = estate.add_server("10.0.6.1", group=pair, port=80, role=ServerRole.PRIMARY)
     estate.add_server("10.0.6.2", group=pair, port=80, role=ServerRole.SECONDARY)
     estate.listener.server_group = pair
     estate.listener.save()
     assert words(estate.listener) == ["Unavailable", "Not checked"]
+    show(estate.listener, primary, HEALTHY)
+    health = get_listener_health(estate.listener)
+    assert (health.word, health.healthy, health.total) == ("Normal", 1, 1)
 
 
 def test_number_of_queries_does_not_grow(estate, django_assert_num_queries):

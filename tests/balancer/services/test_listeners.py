@@ -139,18 +139,62 @@ def test_a_group_of_another_instance_is_refused(actor, estate):
     assert refused.value.fields.keys() == {"server_group"}
 
 
-def test_pairs_are_not_in_force_yet(actor, estate):
-    pair = ServerGroup.objects.create(
+@pytest.fixture
+def pair(estate):
+    return ServerGroup.objects.create(
         load_balancer=estate.load_balancer, kind=GroupKind.PRIMARY_SECONDARY, name="db"
     )
-    with pytest.raises(Unsupported):
-        create(actor, estate, server_group=pair)
+
+
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP])
+def test_pair_serves_tcp_and_udp(actor, estate, pair, protocol):
+    listener = create(actor, estate, protocol=protocol, server_group=pair, backend_port=None)
+    assert listener.server_group == pair
+
+
+def test_pair_is_refused_at_an_http_listener(actor, estate, pair, recorder):
+    """S40: at creation and at a change."""
+    with pytest.raises(Invalid) as refused:
+        create(actor, estate, protocol=Protocol.HTTP, server_group=pair)
+    assert refused.value.fields.keys() == {"server_group"}
+    with pytest.raises(Invalid) as refused:
+        update_listener(actor=actor, listener=estate.listener, server_group=pair)
+    assert "TCP and UDP" in str(refused.value)
+    recorder.assert_nothing_happened()
+
+
+def test_udp_listener_has_a_udp_check_and_calmer_times(actor, estate):
+    listener = create(actor, estate, protocol=Protocol.UDP)
+    assert (listener.check_kind, listener.check_interval_s, listener.check_timeout_s) == (
+        CheckKind.UDP,
+        5,
+        10,
+    )
+    quick = create(actor, estate, protocol=Protocol.UDP, port=10000, check_interval_s=2)
+    assert quick.check_interval_s == 2
+
+
+def test_udp_shares_its_port_with_a_stream_listener_but_not_with_another_udp_one(actor, estate):
+    create(actor, estate, protocol=Protocol.UDP, port=estate.listener.port)
+    with pytest.raises(Conflict):
+        create(actor, estate, protocol=Protocol.UDP, port=estate.listener.port)
+
+
+def test_udp_answer_without_a_request_is_refused_as_the_two_stand_together(actor, estate, recorder):
+    with pytest.raises(Invalid) as refused:
+        create(actor, estate, protocol=Protocol.UDP, check_expected_answer="pong")
+    assert refused.value.fields.keys() == {"check_request"}
+    recorder.assert_nothing_happened()
+    listener = create(
+        actor, estate, protocol=Protocol.UDP, check_request="ping", check_expected_answer="pong"
+    )
+    with pytest.raises(Invalid):
+        update_listener(actor=actor, listener=listener, check_request="")
 
 
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"protocol": Protocol.UDP}, "protocol"),
         ({"protocol": Protocol.HTTPS}, "protocol"),
         ({"gzip_enabled": True}, "gzip_enabled"),
         ({"access_lists": ["acl-1"]}, "access_lists"),

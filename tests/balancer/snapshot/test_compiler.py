@@ -110,6 +110,21 @@ def test_check_settings_reach_the_snapshot(estate):
     assert (check.expected_classes, check.timeout_s) == ((2, 4), 4)
 
 
+def test_udp_listener_brings_its_check_and_session_timeout(estate):
+    Listener.objects.update(
+        protocol=Protocol.UDP,
+        check_kind=CheckKind.UDP,
+        check_path="/not-for-udp",
+        check_request="ping",
+        check_expected_answer="pong",
+    )
+    listener = compile_snapshot(estate.load_balancer, version=1).listeners[0]
+    check = listener.health_check
+    assert check is not None
+    assert (check.request, check.expected_answer, check.path) == ("ping", "pong", "/")
+    assert listener.idle_timeout_s == 120
+
+
 def test_checks_that_are_off_are_none(estate):
     Listener.objects.update(check_enabled=False)
     assert compile_snapshot(estate.load_balancer, version=1).listeners[0].health_check is None

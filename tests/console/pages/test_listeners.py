@@ -2,8 +2,8 @@
 
 import pytest
 
-from balancer.models import Listener
-from proxy.snapshot import ListenerError, ListenerFault
+from balancer.models import Listener, ServerGroup
+from proxy.snapshot import GroupKind, ListenerError, ListenerFault
 from tests.console.markup import check_markup, shown_values
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,7 @@ def test_reason_of_a_proxy_stands_at_the_listener(operator, tab, estate, monkeyp
     [
         pytest.param({}, "tcp", id="tcp"),
         pytest.param({"protocol": "http", "check_kind": "http"}, "http", id="http"),
+        pytest.param({"protocol": "udp"}, "udp", id="udp"),
         pytest.param({"check_enabled": ""}, "tcp", id="no-health-check"),
     ],
 )
@@ -149,6 +150,8 @@ def test_created_listener_is_on_the_tab(operator, tab, changes, protocol):
         ({"protocol": "http", "scheduler": "source_hash"}, "scheduler"),
         ({"scheduler": "source_hash"}, "scheduler"),
         ({"scheduler": "connection_id_hash"}, "scheduler"),
+        ({"protocol": "udp", "check_request": "a b"}, "check_request"),
+        ({"protocol": "udp", "check_expected_answer": "pong"}, "check_request"),
     ],
 )
 def test_bad_input_is_refused_at_its_field(operator, tab, changes, field):
@@ -189,8 +192,60 @@ def test_port_in_use_is_said_at_the_port(operator, tab):
     assert "is used by the listener" in shown(response)
 
 
+def test_udp_listener_keeps_what_its_checks_send_and_expect(operator, tab):
+    given = {"protocol": "udp", "check_request": "ping", "check_expected_answer": "pong"}
+    operator.post(f"{tab}/new", {**NEW, **given})
+    made = Listener.objects.get(port=9000)
+    assert (made.check_kind, made.check_request, made.check_expected_answer) == (
+        "udp",
+        "ping",
+        "pong",
+    )
+    text = shown(operator.get(f"{tab}/{made.public_id}/edit"))
+    check_markup(text)
+    assert 'value="pong"' in text
+    assert 'name="established_timeout_s"' not in text
+    assert "120 s" in text
+
+
+def test_tcp_listener_takes_nothing_of_udp_from_the_form(operator, tab):
+    operator.post(f"{tab}/new", {**NEW, "check_request": "ping", "check_expected_answer": "pong"})
+    assert Listener.objects.get(port=9000).check_request == ""
+
+
+@pytest.fixture
+def pair(estate):
+    return ServerGroup.objects.create(
+        load_balancer=estate.load_balancer, kind=GroupKind.PRIMARY_SECONDARY, name="db"
+    )
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_pair_is_chosen_for_tcp_and_udp(operator, tab, pair, protocol):
+    assert "Primary/secondary group db" in shown(operator.get(f"{tab}/new"))
+    given = {"protocol": protocol, "server_group": pair.public_id, "backend_port": ""}
+    assert operator.post(f"{tab}/new", {**NEW, **given})["Location"] == tab
+    made = Listener.objects.get(port=9000)
+    assert made.server_group == pair
+    assert "/primary-secondary-groups" in shown(operator.get(tab))
+    text = shown(operator.get(f"{tab}/{made.public_id}/edit"))
+    assert f'value="{pair.public_id}" selected' in text
+
+
+def test_pair_is_refused_at_an_http_listener_with_the_reason(operator, tab, page, pair):
+    """S40, S127."""
+    given = {"protocol": "http", "server_group": pair.public_id}
+    response = operator.post(f"{tab}/new", {**NEW, **given})
+    assert response.status_code == 422
+    text = shown(response)
+    assert 'id="id_server_group-error"' in text
+    assert "TCP and UDP listeners only" in text
+    assert "Primary/secondary group" not in shown(operator.get(f"{page}/edit"))
+    assert Listener.objects.count() == 1
+
+
 def test_unserved_protocol_is_refused(operator, tab):
-    response = operator.post(f"{tab}/new", {**NEW, "protocol": "udp"})
+    response = operator.post(f"{tab}/new", {**NEW, "protocol": "https"})
     assert response.status_code == 422
     assert Listener.objects.count() == 1
 

@@ -21,6 +21,7 @@ from proxy.snapshot import (
     SchedulerName,
     Server,
     ServerGroup,
+    ServerRole,
     Snapshot,
     probe_id,
 )
@@ -172,7 +173,7 @@ def test_servers_that_all_refuse_are_each_tried_and_then_it_is_over():
     [
         ({}, True),
         ({"protocol": Protocol.TCP}, True),
-        ({"protocol": Protocol.UDP}, False),
+        ({"protocol": Protocol.UDP}, True),
         ({"protocol": Protocol.HTTPS}, False),
         ({"scheduler": SchedulerName.ROUND_ROBIN}, True),
         ({"scheduler": SchedulerName.WEIGHTED_LEAST_CONNECTIONS}, True),
@@ -188,6 +189,121 @@ def test_only_what_this_proxy_can_do_gets_a_plan(changes, served):
     generation = build_generation(replace(built, listeners=(listener,)), None)
     assert bool(generation.listeners) is served
     assert (unserved_reason(listener) is None) is served
+
+
+def pair_snapshot(*servers: Server, check: HealthCheck | None = CHECK) -> Snapshot:
+    built = snapshot({}, check)
+    listener = replace(built.listeners[0], protocol=Protocol.TCP)
+    group = ServerGroup("rsp-1", GroupKind.PRIMARY_SECONDARY, servers)
+    return replace(built, listeners=(listener,), groups=(group,))
+
+
+def a_primary(name: str, port: int, weight: int = 100) -> Server:
+    return Server(name, "10.0.0.1", port, weight, ServerRole.PRIMARY)
+
+
+def a_secondary(name: str, port: int, weight: int = 100) -> Server:
+    return Server(name, "10.0.0.2", port, weight, ServerRole.SECONDARY)
+
+
+PAIR = pair_snapshot(a_primary("p", 1), a_secondary("s", 1))
+
+
+class Checks:
+    """An overlay whose word changes while a plan follows it."""
+
+    def __init__(self, plan: ListenerPlan) -> None:
+        self.availability = Availability()
+        self._plan = plan
+        self._sequence = 0
+
+    def say(self, *healthy: str) -> Availability:
+        """Have the checks find exactly these servers healthy."""
+        self._sequence += 1
+        statuses = {
+            target.probe: HealthStatus.HEALTHY
+            if target.server_id in healthy
+            else HealthStatus.UNHEALTHY
+            for target in self._plan.targets
+            if target.probe
+        }
+        self.availability.replace(HealthTable(0, HealthVersion(1, self._sequence), statuses))
+        return self.availability
+
+
+def test_pair_serves_from_its_primary_while_that_is_healthy_and_then_again():
+    """S38, S39, S125."""
+    plan = plan_of(build_generation(PAIR, None))
+    checks = Checks(plan)
+    assert counts(plan, checks.say("p"), 10) == {"p": 10}
+    assert counts(plan, checks.say(), 10) == {"s": 10}
+    assert counts(plan, checks.say("p"), 10) == {"p": 10}
+
+
+def test_secondary_has_no_probe_and_counts_as_healthy():
+    """S37: nobody asks it, and nothing that is said of its address matters."""
+    plan = plan_of(build_generation(PAIR, None))
+    assert [each.probe is None for each in plan.targets] == [False, True]
+
+
+def test_pair_without_checks_never_switches():
+    """slb-rpc-api 5.5: with the check off there is no switch."""
+    plan = plan_of(build_generation(replace_check(PAIR, None), None))
+    availability = Availability()
+    availability.eject(plan.targets[0], 0.0)
+    assert counts(plan, availability, 10) == {"p": 10}
+
+
+def test_refused_connection_alone_does_not_wake_the_secondary():
+    plan = plan_of(build_generation(PAIR, None))
+    availability = healthy(plan, "p")
+    availability.eject(plan.targets[0], 0.0)
+    assert plan.pick(availability, 0.0, [plan.targets[0]]) is Reason.CONNECT_FAILED
+    assert counts(plan, availability, 5) == {"p": 5}
+
+
+def test_several_ports_of_a_pair_share_the_work_of_their_half():
+    """C13: each server may have several ports."""
+    built = pair_snapshot(
+        a_primary("p1", 1), a_primary("p2", 2), a_secondary("s1", 1), a_secondary("s2", 2)
+    )
+    plan = plan_of(build_generation(built, None))
+    checks = Checks(plan)
+    assert counts(plan, checks.say("p1", "p2"), 10) == {"p1": 5, "p2": 5}
+    assert counts(plan, checks.say("p2"), 10) == {"p2": 10}
+    assert counts(plan, checks.say(), 10) == {"s1": 5, "s2": 5}
+
+
+def test_primary_of_weight_zero_hands_over_to_the_secondary():
+    built = pair_snapshot(a_primary("p", 1, 0), a_secondary("s", 1))
+    plan = plan_of(build_generation(built, None))
+    assert counts(plan, healthy(plan, "p"), 4) == {"s": 4}
+
+
+def test_exchanged_roles_exchange_their_checks_and_interrupt_nobody():
+    before = build_generation(PAIR, None)
+    exchanged = pair_snapshot(
+        replace(a_primary("p", 1), role=ServerRole.SECONDARY),
+        replace(a_secondary("s", 1), role=ServerRole.PRIMARY),
+    )
+    plan = plan_of(build_generation(exchanged, before))
+    assert [each.probe is None for each in plan.targets] == [True, False]
+    assert counts(plan, Availability(), 4) == {"s": 4}
+    assert counts(plan, Checks(plan).say(), 4) == {"p": 4}
+
+
+def test_work_without_a_connection_follows_health_and_the_half_in_use():
+    plan = plan_of(build_generation(PAIR, None))
+    checks = Checks(plan)
+    assert plan.keeps("p", checks.say("p"), 0.0)
+    assert not plan.keeps("s", checks.say("p"), 0.0)
+    assert plan.keeps("s", checks.say(), 0.0)
+    assert not plan.keeps("p", checks.say(), 0.0)
+    assert not plan.keeps("unknown", checks.say("p"), 0.0)
+
+
+def replace_check(built: Snapshot, check: HealthCheck | None) -> Snapshot:
+    return replace(built, listeners=(replace(built.listeners[0], health_check=check),))
 
 
 OTHER_CHECK = replace(CHECK, interval_s=9)

@@ -1,0 +1,292 @@
+"""UDP listeners: a session per client address, so that its packets stay with one server.
+
+A session has a socket of its own, connected to the server, which tells whose answer a packet is
+and brings the ICMP errors of that server. Answers leave through the listening socket, so clients
+see them come from the address they asked. A session ends when it has been silent for long enough,
+when its server refuses a packet or is removed, and when room is needed for another one.
+"""
+
+import errno
+import itertools
+import socket
+import time
+
+from proxy.core.generation import ListenerPlan, Target
+from proxy.core.health import Availability
+from proxy.core.reasons import Reason
+from proxy.net.listeners import DescriptorGuard, ListenerService, Peer
+from proxy.net.metrics import ServerCounters
+from proxy.net.reactor import READ, Reactor
+from proxy.net.upstream import UpstreamPool
+
+PACKETS_PER_WAKE = 64
+ANSWERS_PER_WAKE = 16
+MAX_SESSIONS = 16384
+"""Sessions of one listener; each holds a descriptor and less than 2 KB."""
+MAX_ATTEMPTS = 8
+"""How many servers one packet may try."""
+LOOKED_AT_FOR_ROOM = 16
+# Neither our own shortages nor a packet too big for the path speak against the server.
+NOT_THE_SERVERS_FAULT = frozenset(
+    {
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EADDRNOTAVAIL,
+        errno.EAGAIN,
+        errno.EMSGSIZE,
+        errno.EPERM,
+    }
+)
+SOCKET_KIND = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+
+
+class UdpSession:
+    """What one client address exchanges with its server through one listener."""
+
+    __slots__ = (
+        "_counters",
+        "_front",
+        "_has_asked",
+        "_plan",
+        "_stamp",
+        "_target",
+        "_upstream",
+        "client",
+        "deadline",
+        "idle_timeout_s",
+        "is_open",
+        "reactor",
+        "service",
+    )
+
+    def __init__(
+        self, reactor: Reactor, front: socket.socket, client: Peer, service: "UdpListener"
+    ) -> None:
+        self.reactor = reactor
+        self.service = service
+        self.client = client
+        self.is_open = True
+        self.idle_timeout_s = float(service.plan.listener.idle_timeout_s)
+        self._front = front
+        self._has_asked = False
+        self._plan: ListenerPlan = service.plan
+        self._stamp = 0
+        self._target: Target | None = None
+        self._upstream: socket.socket | None = None
+        self._counters: ServerCounters | None = None
+        self.deadline = reactor.deadlines.schedule(self.idle_timeout_s, self.close)
+
+    @property
+    def descriptor(self) -> int:
+        """Return the number of the session's descriptor, -1 when it has none."""
+        return self._upstream.fileno() if self._upstream is not None else -1
+
+    def forward(self, packet: memoryview) -> bool:
+        """Send the client's packet to its server; False when it had to be dropped."""
+        service = self.service
+        if self._stamp != service.availability.stamp or self._plan is not service.plan:
+            self._follow_plan()
+        tried: tuple[Target, ...] = ()
+        while self._upstream is not None or self._connect(tried):
+            assert self._upstream is not None
+            try:
+                self._upstream.send(packet)
+                self._has_asked = True
+            except OSError as error:
+                if error.errno in NOT_THE_SERVERS_FAULT:
+                    return False
+                # It is the answer to an earlier packet; this one has not been sent yet.
+                tried = (*tried, self._give_up_server())
+                continue
+            self.deadline.touch(self.idle_timeout_s)
+            return True
+        self.close()
+        return False
+
+    def on_event(self, mask: int) -> None:
+        """Send the server's packets to the client, but let others have their turn."""
+        upstream, reactor = self._upstream, self.reactor
+        assert upstream is not None
+        # To look for a second packet costs as much as to take one, and one packet has one answer,
+        # mostly. What a server sends beyond that comes in rows.
+        limit = 1 if self._has_asked else ANSWERS_PER_WAKE
+        self._has_asked = False
+        try:
+            for _ in range(limit):
+                size = upstream.recv_into(reactor.buffer)
+                self._answer(reactor.view[:size])
+        except BlockingIOError:
+            return
+        except OSError:
+            self._give_up_server()
+            self.close()
+
+    def close_when_idle(self) -> None:
+        """No packet says that a session is over, so it ends with its listener."""
+        self.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.close()
+
+    def release_removed(self) -> None:
+        """End the session when its server has left the plan."""
+        if self._target is not None and not self.service.plan.reaches(self._target):
+            self.close()
+
+    def close(self) -> None:
+        """End the session; the client's next packet begins another one."""
+        if self.is_open:
+            self.is_open = False
+            self.deadline.cancel()
+            self._disconnect()
+            self.service.forget_session(self)
+
+    def _answer(self, packet: memoryview) -> None:
+        counters = self.service.counters
+        self.deadline.touch(self.idle_timeout_s)
+        try:
+            self._front.sendto(packet, self.client)
+        except OSError:
+            counters.packets_dropped += 1
+        else:
+            counters.packets_out += 1
+            counters.bytes_out += len(packet)
+
+    def _follow_plan(self) -> None:
+        """Leave a server that should have no more packets of anybody."""
+        service = self.service
+        self._plan, now = service.plan, time.monotonic()
+        target = self._target
+        if target and not self._plan.keeps(target.server_id, service.availability, now):
+            self._disconnect()
+        self._stamp = service.availability.stamp
+
+    def _connect(self, tried: tuple[Target, ...]) -> bool:
+        """Choose a server and open a socket for it; False when there is none."""
+        service = self.service
+        while len(tried) < MAX_ATTEMPTS:
+            target = service.plan.pick(service.availability, time.monotonic(), tried, self.client)
+            if isinstance(target, Reason):
+                return False
+            self._target = target
+            service.plan.begin_work(target)
+            self._counters = counters = service.counters.server(target.server_id)
+            counters.connections += 1
+            counters.active += 1
+            try:
+                self._upstream = sock = socket.socket(socket.AF_INET, SOCKET_KIND)
+                sock.connect((target.address, target.port))
+            except OSError as error:
+                if error.errno in NOT_THE_SERVERS_FAULT:
+                    self._disconnect()
+                    return False
+                tried = (*tried, self._give_up_server())
+                continue
+            self.reactor.register(sock.fileno(), READ, self.on_event)
+            return True
+        return False
+
+    def _give_up_server(self) -> Target:
+        """Remember that the server takes no packets, and keep new sessions away from it."""
+        target = self._target
+        assert target is not None
+        assert self._counters is not None
+        self._counters.failures += 1
+        self._disconnect()
+        self.service.availability.eject(target, time.monotonic())
+        return target
+
+    def _disconnect(self) -> None:
+        sock, self._upstream = self._upstream, None
+        if sock is not None:
+            self.reactor.unregister(sock.fileno())
+            sock.close()
+        target, self._target = self._target, None
+        counters, self._counters = self._counters, None
+        if counters is not None:
+            assert target is not None
+            counters.active -= 1
+            self.service.plan.end_work(target)
+
+
+class UdpListener(ListenerService):
+    """One UDP listener in the one worker that has its socket."""
+
+    max_sessions = MAX_SESSIONS
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        plan: ListenerPlan,
+        availability: Availability,
+        upstreams: UpstreamPool,
+        guard: DescriptorGuard,
+    ) -> None:
+        super().__init__(reactor, plan, availability, upstreams, None, guard)
+        self.sessions: dict[Peer, UdpSession] = {}
+
+    def stop_accepting(self) -> None:
+        """Let go of the socket; without it no session can be answered."""
+        for session in list(self.sessions.values()):
+            session.close()
+        super().stop_accepting()
+
+    def on_acceptable(self, mask: int) -> None:
+        """Forward the packets that wait, but let others have their turn after a while."""
+        reactor, counters = self.reactor, self.counters
+        buffer, view = reactor.buffer, reactor.view
+        for _ in range(PACKETS_PER_WAKE):
+            front = self._socket
+            if front is None:
+                return
+            try:
+                size, client = front.recvfrom_into(buffer)
+            except OSError:
+                return
+            session = self.sessions.get(client)
+            if session is None:
+                if client == front.getsockname():  # forged: its answer would come back here
+                    counters.packets_dropped += 1
+                    continue
+                session = self._open_session(front, client)
+            if session.forward(view[:size]):
+                counters.packets_in += 1
+                counters.bytes_in += size
+            else:
+                counters.packets_dropped += 1
+            if session.descriptor >= 0 and self._guard.is_short(session.descriptor):
+                self._make_room(session)
+
+    def forget_session(self, session: UdpSession) -> None:
+        """The session has ended."""
+        self.sessions.pop(session.client, None)
+        self.connections.discard(session)
+
+    def _open_session(self, front: socket.socket, client: Peer) -> UdpSession:
+        if len(self.sessions) >= self.max_sessions:
+            self._make_room()
+        session = UdpSession(self.reactor, front, client, self)
+        self.sessions[client] = session
+        self.connections.add(session)
+        self.counters.accepted += 1
+        return session
+
+    def _make_room(self, newest: UdpSession | None = None) -> None:
+        """End the session that has been silent for longest among those whose turn it is.
+
+        The others go to the back of the row, so that a flood of new addresses pushes itself out
+        and not the clients that go on talking.
+        """
+        row = list(itertools.islice(self.sessions.values(), LOOKED_AT_FOR_ROOM))
+        for session in row:
+            self.sessions[session.client] = self.sessions.pop(session.client)
+        silent = min(
+            (each for each in row if each is not newest),
+            key=lambda session: session.deadline.due_at,
+            default=None,
+        )
+        if silent is not None:
+            silent.close()
