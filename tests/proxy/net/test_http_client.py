@@ -64,13 +64,13 @@ def test_both_sides_stay_connected():
 
 
 def test_pieces_of_a_request_and_a_response_may_come_one_by_one():
-    request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+    request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz"
     with Scene() as scene:
         client = scene.connect()
         for at in range(len(request)):
             client.send(request[at : at + 1])
         server = scene.server.accept()
-        assert server.wait_for(b"abc").endswith(b"\r\n\r\nabc")
+        assert server.wait_for(b"xyz").endswith(b"\r\n\r\nxyz")
         for at in range(len(OK)):
             server.send(OK[at : at + 1])
         assert client.wait_for_response()[1] == b"ok"
@@ -95,10 +95,10 @@ def test_pipelined_body_and_next_request_are_told_apart():
         client = scene.connect()
         client.send(
             b"POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-            b"3\r\nabc\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+            b"3\r\nxyz\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
         )
         server = scene.server.accept()
-        assert server.wait_for(b"0\r\n\r\n").endswith(b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+        assert server.wait_for(b"0\r\n\r\n").endswith(b"\r\n\r\n3\r\nxyz\r\n0\r\n\r\n")
         server.send(OK)
         assert server.wait_for_head().startswith(b"GET /2 ")
 
@@ -106,11 +106,11 @@ def test_pipelined_body_and_next_request_are_told_apart():
 def test_next_request_may_come_in_one_piece_with_the_end_of_a_body():
     with Scene() as scene:
         client = scene.connect()
-        client.send(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
+        client.send(b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nxyz")
         server = scene.server.accept()
-        server.wait_for(b"abc")
-        client.send(b"defGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert server.wait_for(b"def") == b"def"
+        server.wait_for(b"xyz")
+        client.send(b"uvwGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert server.wait_for(b"uvw") == b"uvw"
         server.send(OK)
         assert server.wait_for_head().startswith(b"GET /2 ")
 
@@ -214,9 +214,9 @@ def test_refused_client_that_sends_on_still_gets_its_answer():
 def test_bad_chunk_cuts_the_server_and_is_answered():
     with Scene() as scene:
         client = scene.connect()
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n")
         server = scene.server.accept()
-        server.wait_for(b"3\r\nabc\r\n")
+        server.wait_for(b"3\r\nxyz\r\n")
         client.send(b"zz\r\n0\r\n\r\n")
         assert client.wait_for_response()[0].startswith(b"HTTP/1.1 400")
         assert b"0\r\n\r\n" not in server.wait_for_end()
@@ -225,9 +225,9 @@ def test_bad_chunk_cuts_the_server_and_is_answered():
 def test_cut_request_body_is_never_complete_for_the_server():
     with Scene() as scene:
         client = scene.connect()
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nxyz")
         server = scene.server.accept()
-        server.wait_for(b"abc")
+        server.wait_for(b"xyz")
         client.shut_down()
         assert client.wait_for_end().startswith(b"HTTP/1.1 400")
         assert server.wait_for_end() == b""
@@ -239,10 +239,10 @@ def test_cut_request_body_is_never_complete_for_the_server():
 @pytest.mark.parametrize(
     ("response", "body"),
     [
-        pytest.param(b"Content-Length: 3\r\n\r\nabc", b"abc", id="length"),
+        pytest.param(b"Content-Length: 3\r\n\r\nxyz", b"xyz", id="length"),
         pytest.param(
-            b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: v\r\n\r\n",
-            b"3\r\nabc\r\n0\r\n\r\n",
+            b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nxyz\r\n0\r\nT: v\r\n\r\n",
+            b"3\r\nxyz\r\n0\r\n\r\n",
             id="chunked",
         ),
     ],
@@ -266,11 +266,11 @@ def test_response_without_length_ends_with_its_connection():
         client.send(GET)
         server = scene.server.accept()
         server.wait_for_head()
-        server.send(b"HTTP/1.0 200 OK\r\n\r\nabc")
+        server.send(b"HTTP/1.0 200 OK\r\n\r\nxyz")
         assert field(client.wait_for_head(), b"Connection") == b"close"
-        server.send(b"def")
+        server.send(b"uvw")
         server.close()
-        assert client.wait_for_end() == b"abcdef"
+        assert client.wait_for_end() == b"xyzuvw"
         assert not client.was_reset
 
 
@@ -281,10 +281,10 @@ def test_chunked_response_is_decoded_for_an_http_10_client():
         client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         server = scene.server.accept()
         seen = server.wait_for_head()
-        server.send(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab")
-        server.send(b"c\r\n2\r\nde\r\n0\r\n\r\n")
+        server.send(b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxy")
+        server.send(b"z\r\n2\r\nuv\r\n0\r\n\r\n")
         head = client.wait_for_head()
-        assert client.wait_for_end() == b"abcde"
+        assert client.wait_for_end() == b"xyzuv"
     assert field(seen, b"Host") is not None
     assert field(head, b"Transfer-Encoding") is None
     assert field(head, b"Connection") == b"close"
@@ -392,8 +392,8 @@ def test_interim_responses_are_passed_on_and_are_not_the_answer():
         assert field(server.wait_for_head(), b"Expect") == b"100-continue"
         server.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         assert client.wait_for_head() == b"HTTP/1.1 100 Continue\r\n\r\n"
-        client.send(b"abc")
-        server.wait_for(b"abc")
+        client.send(b"xyz")
+        server.wait_for(b"xyz")
         server.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK)
         assert client.wait_for_head().startswith(b"HTTP/1.1 103 ")
         assert client.wait_for_response()[1] == b"ok"
@@ -414,9 +414,9 @@ def test_interim_responses_are_not_sent_to_http_10_clients():
 def test_early_answer_reaches_the_client_and_ends_the_connection():
     with Scene() as scene:
         client = scene.connect()
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc")
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nxyz")
         server = scene.server.accept()
-        server.wait_for(b"abc")
+        server.wait_for(b"xyz")
         server.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
         head, body = client.wait_for_response()
         client.send(b"d" * 100_000)
@@ -449,15 +449,15 @@ def test_early_answer_of_a_server_that_closes_at_once_still_arrives():
 def test_answer_and_body_may_flow_at_the_same_time():
     with Scene() as scene:
         client = scene.connect()
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nxyz")
         server = scene.server.accept()
-        server.wait_for(b"abc")
-        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
-        client.wait_for(b"abc")
-        client.send(b"def")
-        server.wait_for(b"def")
-        server.send(b"def")
-        assert client.wait_for_end() == b"def"
+        server.wait_for(b"xyz")
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nxyz")
+        client.wait_for(b"xyz")
+        client.send(b"uvw")
+        server.wait_for(b"uvw")
+        server.send(b"uvw")
+        assert client.wait_for_end() == b"uvw"
 
 
 def test_websocket_becomes_a_tunnel():

@@ -12,7 +12,7 @@ from proxy.net.reactor import READ
 from tests.proxy.net.http_scene import Scene
 from tests.proxy.net.test_http_client import GET, OK, exchange, field
 
-POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz"
 PUT = POST.replace(b"POST", b"PUT", 1)
 
 
@@ -65,7 +65,7 @@ def test_server_that_does_not_accept_is_left_after_the_connect_timeout():
         client = scene.connect()
         client.send(POST)
         server = scene.servers[1].accept()
-        server.wait_for(b"abc")
+        server.wait_for(b"xyz")
         server.send(OK)
         assert client.wait_for_response()[1] == b"ok"
         for sock in waiting:
@@ -173,7 +173,7 @@ def test_post_is_never_sent_twice():
         client = scene.connect()
         server = exchange(scene, client)
         client.send(POST)
-        server.wait_for(b"abc")
+        server.wait_for(b"xyz")
         reset(server.sock)
         head, _ = client.wait_for_response()
         scene.settle()
@@ -190,7 +190,7 @@ def test_post_does_not_use_a_kept_connection_that_is_closed_already():
         client.sock.send(POST)
         served.on_event(READ)  # before the proxy hears of the server's end
         again = scene.server.accept()
-        again.wait_for(b"abc")
+        again.wait_for(b"xyz")
         again.send(OK)
         assert client.wait_for_response()[1] == b"ok"
 
@@ -199,10 +199,10 @@ def test_body_that_is_gone_is_not_sent_again():
     with Scene() as scene:
         client = scene.connect()
         server = exchange(scene, client)
-        client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
-        server.wait_for(b"abc")
-        client.send(b"def")
-        server.wait_for(b"def")
+        client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nxyz")
+        server.wait_for(b"xyz")
+        client.send(b"uvw")
+        server.wait_for(b"uvw")
         server.close()
         head, _ = client.wait_for_response()
         assert scene.server.try_accept() is None
@@ -260,9 +260,9 @@ def test_server_that_closes_without_an_answer_is_502():
 @pytest.mark.parametrize(
     "beginning",
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", id="length"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxyz", id="length"),
         pytest.param(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", id="chunked"
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n", id="chunked"
         ),
     ],
 )
@@ -275,7 +275,7 @@ def test_cut_response_never_looks_complete(beginning, version, cut):
         server = scene.server.accept()
         server.wait_for_head()
         server.send(beginning)
-        client.wait_for(b"abc")
+        client.wait_for(b"xyz")
         cut(server.sock)
         client.wait_for_end()
         assert client.was_reset
@@ -287,8 +287,8 @@ def test_reset_of_a_response_until_close_never_looks_complete():
         client.send(GET)
         server = scene.server.accept()
         server.wait_for_head()
-        server.send(b"HTTP/1.1 200 OK\r\n\r\nabc")
-        client.wait_for(b"abc")
+        server.send(b"HTTP/1.1 200 OK\r\n\r\nxyz")
+        client.wait_for(b"xyz")
         reset(server.sock)
         client.wait_for_end()
         assert client.was_reset
@@ -300,8 +300,8 @@ def test_bad_chunk_in_a_response_cuts_the_client():
         client.send(GET)
         server = scene.server.accept()
         server.wait_for_head()
-        server.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-        client.wait_for(b"abc\r\n")
+        server.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n")
+        client.wait_for(b"xyz\r\n")
         server.send(b"zz\r\n0\r\n\r\n")
         assert client.wait_for_end() == b""
         assert client.was_reset
@@ -361,8 +361,8 @@ def test_server_that_stops_in_the_middle_cuts_the_client():
         client.send(GET)
         server = scene.server.accept()
         server.wait_for_head()
-        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
-        client.wait_for(b"abc")
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxyz")
+        client.wait_for(b"xyz")
         client.wait_for_end()
         assert client.was_reset
 
@@ -370,9 +370,9 @@ def test_server_that_stops_in_the_middle_cuts_the_client():
 def test_client_that_stops_in_its_body_gets_408():
     with Scene(request_timeout_s=1) as scene:
         client = scene.connect()
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nxyz")
         server = scene.server.accept()
-        server.wait_for(b"abc")
+        server.wait_for(b"xyz")
         head, _ = client.wait_for_response()
         server.wait_for_end()
     assert head.startswith(b"HTTP/1.1 408 ")
