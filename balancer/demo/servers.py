@@ -35,11 +35,6 @@ class MachineServer:
         self._echoes: list[asyncio.DatagramTransport] = []
         self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    @property
-    def is_serving(self) -> bool:
-        """Tell whether the machine answers."""
-        return bool(self._servers)
-
     async def start(self) -> None:
         """Open every port of every address."""
         loop = asyncio.get_running_loop()

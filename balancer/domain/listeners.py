@@ -108,13 +108,6 @@ def check_udp_answer(request: str, expected_answer: str) -> None:
         raise Invalid("required", message, fields={"check_request": [message]})
 
 
-def failing_window_s(
-    interval_s: int, timeout_s: int, unhealthy_threshold: int
-) -> int:  # reliability.md section 4
-    """Return how long, from its first failing probe, a silent server stays in the rotation."""
-    return timeout_s * unhealthy_threshold + interval_s * (unhealthy_threshold - 1)
-
-
 def _check_option(option: str, value: Any) -> Any:
     if option in _RANGES:
         (minimum, maximum), label = _RANGES[option]

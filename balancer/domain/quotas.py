@@ -27,7 +27,7 @@ def check_quota(name: str, *, current: int, requested: int, what: str) -> None:
     if current + requested > allowed:
         raise QuotaExceeded(
             "quota_exceeded",
-            f"At most {allowed} {what}; there are {current}, and {requested} more would be too many.",
+            f"At most {allowed} {what}; there are {current}, {requested} more would be too many.",
             limit=allowed,
             current=current,
             requested=requested,

@@ -131,11 +131,6 @@ class NetworkInterface(EditedModel):
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
 
-    @property
-    def is_attached(self) -> bool:
-        """Tell whether the interface is bound to a machine."""
-        return self.instance_id is not None
-
 
 class InterfaceAddress(models.Model):
     """One private address of an ENI; each can be a backend server of its own (S147)."""

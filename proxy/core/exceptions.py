@@ -1,17 +1,9 @@
-"""The two kinds of protocol error: what a peer did wrong, and what we did wrong with the core."""
+"""What a peer can do wrong, as far as the core tells it."""
 
 
-class ProtocolError(Exception):
-    """A rule of a protocol was broken."""
-
-
-class RemoteProtocolError(ProtocolError):
+class RemoteProtocolError(Exception):
     """The peer broke the protocol; ``status`` is the answer it deserves when it is a client."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
-
-
-class LocalProtocolError(ProtocolError):
-    """We used the core in a way that it does not allow: a bug of ours."""
