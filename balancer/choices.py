@@ -3,12 +3,15 @@
 from django.db.models import TextChoices
 
 from proxy.snapshot import (
+    AccessKind,
     CheckKind,
     GroupKind,
     HealthStatus,
     Protocol,
     SchedulerName,
     ServerRole,
+    StickyKind,
+    TlsPolicy,
 )
 
 PROTOCOL_CHOICES = [(each.value, each.value.upper()) for each in Protocol]
@@ -44,6 +47,24 @@ HEALTH_STATUS_CHOICES = [
     (HealthStatus.UNKNOWN.value, "Unavailable"),
     (HealthStatus.HEALTHY.value, "Normal"),
     (HealthStatus.UNHEALTHY.value, "Abnormal"),
+]
+
+STICKY_KIND_CHOICES = [
+    (StickyKind.INSERT.value, "Insert cookie"),
+    (StickyKind.REWRITE.value, "Rewrite cookie"),
+]
+
+ACCESS_KIND_CHOICES = [
+    (AccessKind.ALLOW.value, "Allow list"),
+    (AccessKind.DENY.value, "Deny list"),
+]
+
+TLS_POLICY_CHOICES = [
+    (TlsPolicy.TLS_1_0.value, "TLS 1.0 and later"),
+    (TlsPolicy.TLS_1_1.value, "TLS 1.1 and later"),
+    (TlsPolicy.TLS_1_2.value, "TLS 1.2 and later"),
+    (TlsPolicy.TLS_1_2_STRICT.value, "TLS 1.2, strict ciphers"),
+    (TlsPolicy.TLS_1_2_STRICT_WITH_1_3.value, "TLS 1.2 strict and 1.3"),
 ]
 
 
@@ -90,30 +111,6 @@ class ListenerStatus(TextChoices):
 
     RUNNING = "running", "Running"
     STOPPED = "stopped", "Stopped"
-
-
-class StickyKind(TextChoices):
-    """How HTTP sessions stay with a server."""
-
-    INSERT = "insert", "Insert cookie"
-    REWRITE = "rewrite", "Rewrite cookie"
-
-
-class AccessListKind(TextChoices):
-    """Whether an access list names who may enter or who may not."""
-
-    ALLOW = "allow", "Allow list"
-    DENY = "deny", "Deny list"
-
-
-class TlsPolicy(TextChoices):
-    """Which TLS versions and ciphers an HTTPS listener offers."""
-
-    TLS_1_0 = "tls_1_0", "TLS 1.0 and later"
-    TLS_1_1 = "tls_1_1", "TLS 1.1 and later"
-    TLS_1_2 = "tls_1_2", "TLS 1.2 and later"
-    TLS_1_2_STRICT = "tls_1_2_strict", "TLS 1.2, strict ciphers"
-    TLS_1_2_STRICT_WITH_1_3 = "tls_1_2_strict_with_1_3", "TLS 1.2 strict and 1.3"
 
 
 class CertificateKind(TextChoices):

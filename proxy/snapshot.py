@@ -17,7 +17,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -27,6 +27,7 @@ T = typing.TypeVar("T")
 SCHEMA = 1
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+_NETWORK = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:3[0-2]|[12]?[0-9])")
 MAX_WEIGHT = 100
 MAX_PORT = 65535
 
@@ -87,6 +88,30 @@ class HealthStatus(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+class StickyKind(StrEnum):
+    """How HTTP sessions stay with a server."""
+
+    INSERT = "insert"
+    REWRITE = "rewrite"
+
+
+class AccessKind(StrEnum):
+    """Whether an access list names who may enter or who may not."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class TlsPolicy(StrEnum):
+    """Which TLS versions and ciphers an HTTPS listener offers."""
+
+    TLS_1_0 = "tls_1_0"
+    TLS_1_1 = "tls_1_1"
+    TLS_1_2 = "tls_1_2"
+    TLS_1_2_STRICT = "tls_1_2_strict"
+    TLS_1_2_STRICT_WITH_1_3 = "tls_1_2_strict_with_1_3"
+
+
 class ListenerError(StrEnum):
     """Why a proxy could not open a listener."""
 
@@ -140,8 +165,85 @@ class ServerGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Sticky:
+    """Cookies that keep HTTP sessions with a server.
+
+    An inserted cookie is ours and lives ``cookie_timeout_s``; a rewritten one is the cookie of the
+    servers' application, by its name.
+    """
+
+    kind: StickyKind
+    cookie_timeout_s: int | None = None
+    cookie_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """A second group for a listener (S24 to S30).
+
+    It serves while at least ``threshold`` servers of the first are unhealthy, and for ``hold_s``
+    seconds after there are fewer.
+    """
+
+    group: str
+    threshold: int
+    hold_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may connect: only the networks (allow), or everybody but them (deny), in CIDR form."""
+
+    kind: AccessKind
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainCertificate:
+    """The certificate for clients that ask for this domain; ``*.`` begins a wildcard."""
+
+    domain: str
+    certificate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How an HTTPS listener meets its clients; certificates by their ids in the snapshot.
+
+    With ``client_ca`` clients must show a certificate that this authority has signed.
+    """
+
+    policy: TlsPolicy
+    certificate: str
+    domains: tuple[DomainCertificate, ...] = ()
+    client_ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardingRule:
+    """Requests of one domain and path prefix go to a group of their own (S35).
+
+    An empty domain or path matches everything; ``*.`` begins a wildcard domain. The settings are
+    those in force for the rule, its listener's where it has none of its own.
+    """
+
+    id: str
+    domain: str
+    path: str
+    group: str
+    scheduler: SchedulerName
+    health_check: HealthCheck | None
+    sticky: Sticky | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
-    """One running listener. ``health_check`` None: checks are off and every server may serve."""
+    """One running listener. ``health_check`` None: checks are off and every server may serve.
+
+    ``group`` is the first group; ``failover`` names a second one. ``drain_timeout_s`` None: what
+    is open at a server that leaves is closed at once. ``persistence_timeout_s`` 0: a client's
+    connections need not meet the same server. ``bandwidth_mbps`` None: no limit.
+    """
 
     id: str
     protocol: Protocol
@@ -154,17 +256,66 @@ class Listener:
     idle_timeout_s: int
     request_timeout_s: int
     forwarded_for: bool = True
+    forwarded_proto: bool = False
+    forwarded_port: bool = False
+    forwarded_client_port: bool = False
+    forwarded_instance_address: bool = False
+    forwarded_instance_id: bool = False
+    gzip: bool = False
+    redirect_port: int | None = None
+    sticky: Sticky | None = None
+    rules: tuple[ForwardingRule, ...] = ()
+    tls: Tls | None = None
+    failover: Failover | None = None
+    access: Access | None = None
+    persistence_timeout_s: int = 0
+    drain_timeout_s: int | None = None
+    proxy_protocol: bool = False
+    bandwidth_mbps: int | None = None
+
+    @property
+    def uses(self) -> Iterator[tuple[str, HealthCheck | None]]:
+        """Yield each group that the listener sends to and how its servers are checked."""
+        yield self.group, self.health_check
+        if self.failover is not None:
+            yield self.failover.group, self.health_check
+        for rule in self.rules:
+            yield rule.group, rule.health_check
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate chain in PEM, and its private key when it is a server's."""
+
+    id: str
+    chain_pem: str
+    key_pem: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the specification of an instance allows on each node; None: no limit."""
+
+    connections: int | None = None
+    connections_per_s: int | None = None
+    requests_per_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole configuration of one load balancer at one version; only what runs is in it."""
+    """The whole configuration of one load balancer at one version; only what runs is in it.
+
+    ``cookie_key`` signs the cookies that keep sessions with a server, as hexadecimal digits.
+    """
 
     load_balancer: str
     version: int
     address: str
     listeners: tuple[Listener, ...]
     groups: tuple[ServerGroup, ...]
+    certificates: tuple[Certificate, ...] = ()
+    cookie_key: str = field(default="", repr=False)
+    limits: Limits = field(default_factory=Limits)
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -197,8 +348,15 @@ class Snapshot:
             == len(self.listeners),
             "two listeners have the same port",
         )
+        certificates = {each.id: each for each in self.certificates}
+        _require(len(certificates) == len(self.certificates), "two certificates have the same id")
         for listener in self.listeners:
             _validate_listener(listener, groups)
+            _validate_options(listener, certificates)
+            _require(
+                bool(self.cookie_key) or not _has_sticky(listener),
+                f"listener {listener.id}: persistence needs a cookie key",
+            )
 
 
 def _is_datagram(listener: Listener) -> bool:
@@ -222,25 +380,68 @@ def _validate_group(group: ServerGroup) -> None:
 def _validate_listener(listener: Listener, groups: Mapping[str, ServerGroup]) -> None:
     place = f"listener {listener.id}"
     _require(_is_port(listener.port), f"{place}: port {listener.port} not usable")
-    _require(listener.group in groups, f"{place}: group {listener.group} is not in the snapshot")
     _require(
         listener.backend_port is None or _is_port(listener.backend_port),
         f"{place}: backend port {listener.backend_port} not usable",
     )
-    needs_port = any(server.port is None for server in groups[listener.group].servers)
-    _require(
-        listener.backend_port is not None or not needs_port,
-        f"{place}: servers of group {listener.group} need a backend port",
-    )
-    _require(
-        groups[listener.group].kind is not GroupKind.PRIMARY_SECONDARY
-        or listener.protocol in (Protocol.TCP, Protocol.UDP),
-        f"{place}: a primary/secondary group serves TCP and UDP listeners only",
-    )
+    for group, check in listener.uses:
+        _require(group in groups, f"{place}: group {group} is not in the snapshot")
+        _validate_use(listener, groups[group], place)
+        if check is not None:
+            _validate_check(check, place)
     for name in ("connect_timeout_s", "idle_timeout_s", "request_timeout_s"):
         _require(getattr(listener, name) > 0, f"{place}: {name} must be positive")
-    if listener.health_check is not None:
-        _validate_check(listener.health_check, place)
+
+
+def _validate_use(listener: Listener, group: ServerGroup, place: str) -> None:
+    needs_port = any(server.port is None for server in group.servers)
+    _require(
+        listener.backend_port is not None or not needs_port,
+        f"{place}: servers of group {group.id} need a backend port",
+    )
+    _require(
+        group.kind is not GroupKind.PRIMARY_SECONDARY
+        or (listener.protocol in (Protocol.TCP, Protocol.UDP) and listener.failover is None),
+        f"{place}: a primary/secondary group serves TCP and UDP listeners without failover only",
+    )
+
+
+def _validate_options(listener: Listener, certificates: Mapping[str, Certificate]) -> None:
+    place = f"listener {listener.id}"
+    if listener.redirect_port is not None:
+        _require(_is_port(listener.redirect_port), f"{place}: redirect port not usable")
+    if listener.failover is not None:
+        _require(listener.failover.threshold > 0, f"{place}: the threshold must be positive")
+        _require(listener.failover.hold_s >= 0, f"{place}: the hold time is negative")
+        _require(listener.failover.group != listener.group, f"{place}: it fails over to itself")
+    for name in ("drain_timeout_s", "bandwidth_mbps"):
+        value = getattr(listener, name)
+        _require(value is None or value > 0, f"{place}: {name} must be positive")
+    _require(listener.persistence_timeout_s >= 0, f"{place}: persistence_timeout_s is negative")
+    if listener.access is not None:
+        for network in listener.access.networks:
+            _require(_is_network(network), f"{place}: {network!r} is no IPv4 network")
+    _require(
+        (listener.tls is not None) == (listener.protocol is Protocol.HTTPS),
+        f"{place}: HTTPS listeners, and no others, have TLS settings",
+    )
+    if listener.tls is not None:
+        _validate_tls(listener.tls, certificates, place)
+
+
+def _validate_tls(tls: Tls, certificates: Mapping[str, Certificate], place: str) -> None:
+    for id_ in (tls.certificate, *(each.certificate for each in tls.domains)):
+        known = certificates.get(id_)
+        _require(known is not None, f"{place}: certificate {id_} is not in the snapshot")
+        _require(bool(known and known.key_pem), f"{place}: certificate {id_} has no private key")
+    _require(
+        tls.client_ca is None or tls.client_ca in certificates,
+        f"{place}: certificate {tls.client_ca} is not in the snapshot",
+    )
+
+
+def _has_sticky(listener: Listener) -> bool:
+    return listener.sticky is not None or any(rule.sticky for rule in listener.rules)
 
 
 def _validate_check(check: HealthCheck, place: str) -> None:
@@ -434,6 +635,10 @@ def _is_port(value: int) -> bool:
 
 def _is_address(value: str) -> bool:
     return _ADDRESS.fullmatch(value) is not None
+
+
+def _is_network(value: str) -> bool:
+    return _NETWORK.fullmatch(value) is not None
 
 
 def _canonical_json(value: object) -> str:

@@ -14,7 +14,7 @@ from balancer.admin.base import (
     ReadOnlyInline,
     actor_of,
 )
-from balancer.models import ForwardingRule, Listener
+from balancer.models import DomainCertificate, ForwardingRule, Listener
 from balancer.services.listeners import (
     create_listener,
     delete_listener,
@@ -87,6 +87,15 @@ class ListenerAdmin(EditedAdmin):
         for row in queryset:
             stop_listener(actor=actor_of(request), listener=row)
         self.message_user(request, f"Stopped: {len(queryset)}.")
+
+
+@admin.register(DomainCertificate)
+class DomainCertificateAdmin(ReadOnlyAdmin):
+    """Certificates by domain: shown only, until the proxies apply them."""
+
+    list_display = ["domain", "listener", "certificate"]
+    search_fields = ["domain", "public_id", "listener__public_id"]
+    list_select_related = ["listener", "certificate"]
 
 
 @admin.register(ForwardingRule)

@@ -56,18 +56,20 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "cookie_name": ("", "Session persistence"),
 }
 
-ONLY_FOR: Final[Mapping[str, tuple[Protocol, Any, str]]] = {
-    # option: (the protocol that has it, its value elsewhere, its name for people)
-    "idle_timeout_s": (Protocol.HTTP, DEFAULT_IDLE_TIMEOUT_S, "The idle timeout"),
-    "request_timeout_s": (Protocol.HTTP, DEFAULT_REQUEST_TIMEOUT_S, "The request timeout"),
-    "forwarded_for": (Protocol.HTTP, True, "X-Forwarded-For"),
+_HTTP: Final = (Protocol.HTTP, Protocol.HTTPS)
+
+ONLY_FOR: Final[Mapping[str, tuple[tuple[Protocol, ...], Any, str]]] = {
+    # option: (the protocols that have it, its value elsewhere, its name for people)
+    "idle_timeout_s": (_HTTP, DEFAULT_IDLE_TIMEOUT_S, "The idle timeout"),
+    "request_timeout_s": (_HTTP, DEFAULT_REQUEST_TIMEOUT_S, "The request timeout"),
+    "forwarded_for": (_HTTP, True, "X-Forwarded-For"),
     "established_timeout_s": (
-        Protocol.TCP,
+        (Protocol.TCP,),
         DEFAULT_ESTABLISHED_TIMEOUT_S,
         "The timeout of connections",
     ),
-    "check_request": (Protocol.UDP, "", "A UDP check request"),
-    "check_expected_answer": (Protocol.UDP, "", "A UDP check answer"),
+    "check_request": ((Protocol.UDP,), "", "A UDP check request"),
+    "check_expected_answer": ((Protocol.UDP,), "", "A UDP check answer"),
 }
 
 
@@ -84,10 +86,11 @@ def check_listener_supported(values: Mapping[str, Any]) -> None:
         if option in values and values[option] != only:
             fields[option] = [f"{label} is not applied by the proxies yet, so it is not stored."]
     protocol = values.get("protocol")
-    for option, (owner, elsewhere, label) in ONLY_FOR.items():
-        if protocol not in (None, owner) and values.get(option, elsewhere) != elsewhere:
+    for option, (owners, elsewhere, label) in ONLY_FOR.items():
+        if protocol not in (None, *owners) and values.get(option, elsewhere) != elsewhere:
+            names = " and ".join(each.upper() for each in owners)
             fields[option] = [
-                f"{label} belongs to {owner.upper()} listeners; leave it out of a "
+                f"{label} belongs to {names} listeners; leave it out of a "
                 f"{protocol!s:.10} listener."
             ]
     if fields:

@@ -8,7 +8,6 @@ from balancer.domain.health import shard_of
 from proxy.snapshot import (
     HealthCheck,
     IndexEntry,
-    Listener,
     ServerGroup,
     ServerRole,
     Snapshot,
@@ -31,17 +30,19 @@ def targets_of(snapshot: Snapshot) -> tuple[ProbeTarget, ...]:
     groups = {group.id: group for group in snapshot.groups}
     found: dict[str, ProbeTarget] = {}
     for listener in snapshot.listeners:
-        for target in _targets_of_listener(listener, groups[listener.group]):
-            found[target.probe_id] = target
+        for group, check in listener.uses:
+            for target in _targets_of_use(groups[group], check, listener.backend_port):
+                found[target.probe_id] = target
     return tuple(found.values())
 
 
-def _targets_of_listener(listener: Listener, group: ServerGroup) -> Iterator[ProbeTarget]:
-    check = listener.health_check
+def _targets_of_use(
+    group: ServerGroup, check: HealthCheck | None, backend_port: int | None
+) -> Iterator[ProbeTarget]:
     if check is None:
         return
     for server in group.servers:
-        port = server.port or listener.backend_port
+        port = server.port or backend_port
         if port is not None and server.role is not ServerRole.SECONDARY:  # S37
             probe = probe_id(server.address, port, check)
             yield ProbeTarget(probe, server.address, check.port or port, check)

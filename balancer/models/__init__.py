@@ -16,7 +16,7 @@ from balancer.models.inventory import (
     VSwitch,
     Zone,
 )
-from balancer.models.listener import ForwardingRule, Listener
+from balancer.models.listener import DomainCertificate, ForwardingRule, Listener
 from balancer.models.load_balancer import LoadBalancer
 from balancer.models.metrics import MetricPoint
 from balancer.models.preference import UserPreference
@@ -32,6 +32,7 @@ __all__ = [
     "ApiToken",
     "BackendServer",
     "Certificate",
+    "DomainCertificate",
     "Draft",
     "EcsInstance",
     "ForwardingRule",

@@ -9,13 +9,13 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from balancer.choices import (
+    ACCESS_KIND_CHOICES,
     CHECK_KIND_CHOICES,
     PROTOCOL_CHOICES,
     SCHEDULER_CHOICES,
-    AccessListKind,
+    STICKY_KIND_CHOICES,
+    TLS_POLICY_CHOICES,
     ListenerStatus,
-    StickyKind,
-    TlsPolicy,
 )
 from balancer.constants import (
     CHECK_INTERVAL_RANGE_S,
@@ -43,8 +43,12 @@ from balancer.models.base import EditedModel
 from balancer.models.certificate import Certificate
 from balancer.models.load_balancer import LoadBalancer
 from balancer.models.server_group import ServerGroup
-from balancer.public_ids import new_forwarding_rule_id, new_listener_id
-from proxy.snapshot import CheckKind, Protocol, SchedulerName
+from balancer.public_ids import (
+    new_domain_certificate_id,
+    new_forwarding_rule_id,
+    new_listener_id,
+)
+from proxy.snapshot import CheckKind, Protocol, SchedulerName, TlsPolicy
 
 
 class HealthCheckSettings(models.Model):
@@ -82,7 +86,7 @@ class StickySettings(models.Model):
     """How HTTP sessions stay with a server."""
 
     sticky_enabled = models.BooleanField("session persistence", default=False)
-    sticky_kind = models.CharField(max_length=10, choices=StickyKind.choices, blank=True)
+    sticky_kind = models.CharField(max_length=10, choices=STICKY_KIND_CHOICES, blank=True)
     cookie_timeout_s = models.PositiveIntegerField(null=True, blank=True)
     cookie_name = models.CharField(max_length=MAX_COOKIE_NAME_CHARACTERS, blank=True)
 
@@ -164,13 +168,13 @@ class Listener(HealthCheckSettings, StickySettings, EditedModel):
         Certificate, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     tls_policy = models.CharField(
-        max_length=30, choices=TlsPolicy.choices, default=TlsPolicy.TLS_1_2
+        max_length=30, choices=TLS_POLICY_CHOICES, default=TlsPolicy.TLS_1_2.value
     )
     http2_enabled = models.BooleanField("HTTP/2", default=False)
 
     # Access control
     access_enabled = models.BooleanField("access control", default=False)
-    access_kind = models.CharField(max_length=5, choices=AccessListKind.choices, blank=True)
+    access_kind = models.CharField(max_length=5, choices=ACCESS_KIND_CHOICES, blank=True)
     access_lists = models.ManyToManyField(AccessList, blank=True, related_name="listeners")
 
     class Meta:
@@ -227,6 +231,30 @@ class Listener(HealthCheckSettings, StickySettings, EditedModel):
     def is_http(self) -> bool:
         """Tell whether the listener understands requests (HTTP or HTTPS)."""
         return self.protocol in (Protocol.HTTP, Protocol.HTTPS)
+
+
+class DomainCertificate(models.Model):
+    """A further certificate of an HTTPS listener, for clients that ask for its domain (SNI)."""
+
+    public_id = models.CharField(
+        "ID", max_length=40, unique=True, default=new_domain_certificate_id, editable=False
+    )
+    listener = models.ForeignKey(
+        Listener, on_delete=models.CASCADE, related_name="domain_certificates"
+    )
+    domain = models.CharField(max_length=MAX_DOMAIN_CHARACTERS)
+    certificate = models.ForeignKey(
+        Certificate, on_delete=models.PROTECT, related_name="domain_certificates"
+    )
+
+    class Meta:
+        ordering = ["listener", "domain"]
+        constraints = [
+            models.UniqueConstraint(fields=["listener", "domain"], name="domain_once_per_listener")
+        ]
+
+    def __str__(self) -> str:
+        return self.domain
 
 
 class ForwardingRule(HealthCheckSettings, StickySettings, EditedModel):

@@ -1,5 +1,7 @@
 """Load balancer instances."""
 
+import secrets
+
 from django.db import models
 from django.urls import reverse
 
@@ -12,6 +14,11 @@ from balancer.constants import (
 from balancer.models.base import EditedModel
 from balancer.models.inventory import Region, Vpc, VSwitch, Zone
 from balancer.public_ids import new_load_balancer_id
+
+
+def new_cookie_key() -> str:
+    """Return a random key of 256 bits as hexadecimal digits."""
+    return secrets.token_hex(32)
 
 
 class LoadBalancer(EditedModel):
@@ -59,6 +66,12 @@ class LoadBalancer(EditedModel):
         max_length=MAX_PROTECTION_REASON_CHARACTERS, blank=True
     )
     owner = models.CharField(max_length=150, blank=True, editable=False)
+    cookie_key = models.CharField(
+        max_length=64,
+        default=new_cookie_key,
+        editable=False,
+        help_text="Signs the cookies that keep sessions with a server.",
+    )
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from django.db.models import Prefetch, prefetch_related_objects
+
 from balancer import models
 from balancer.choices import ListenerStatus
-from balancer.constants import DEFAULT_CONNECT_TIMEOUT_S, UDP_SESSION_TIMEOUT_S
-from balancer.snapshot.checks import compile_check
+from balancer.snapshot.listeners import compile_listener, groups_of
 from proxy.snapshot import (
     GroupKind,
-    Listener,
-    Protocol,
-    SchedulerName,
     Server,
     ServerGroup,
     ServerRole,
@@ -19,10 +17,10 @@ from proxy.snapshot import (
 
 
 def compile_snapshot(load_balancer: models.LoadBalancer, *, version: int) -> Snapshot:
-    """Return what the proxies are to serve, in a stable order and with four queries at most.
+    """Return what the proxies are to serve, in a stable order and with few queries.
 
     A stopped load balancer keeps its address and has no listeners; a group is in the snapshot
-    when a running listener uses it.
+    when a running listener uses it, by itself, by failover or by a forwarding rule.
     """
     listeners = _running_listeners(load_balancer)
     groups = _groups_in_use(load_balancer, listeners)
@@ -31,8 +29,9 @@ def compile_snapshot(load_balancer: models.LoadBalancer, *, version: int) -> Sna
         load_balancer=load_balancer.public_id,
         version=version,
         address=load_balancer.address,
-        listeners=tuple(_compile_listener(each, default_id) for each in listeners),
+        listeners=tuple(compile_listener(each, default_id) for each in listeners),
         groups=tuple(_compile_groups(groups)),
+        cookie_key=load_balancer.cookie_key if listeners else "",
     )
 
 
@@ -42,15 +41,25 @@ def _running_listeners(load_balancer: models.LoadBalancer) -> Sequence[models.Li
     listeners = models.Listener.objects.filter(
         load_balancer=load_balancer, status=ListenerStatus.RUNNING
     )
-    return list(listeners.select_related("server_group").order_by("port", "protocol"))
+    found = list(
+        listeners.select_related("server_group", "primary_group", "secondary_group").order_by(
+            "port", "protocol"
+        )
+    )
+    rules = models.ForwardingRule.objects.select_related("server_group").order_by("pk")
+    prefetch_related_objects([each for each in found if each.is_http], Prefetch("rules", rules))
+    prefetch_related_objects(
+        [each for each in found if each.access_enabled], "access_lists__entries"
+    )
+    return found
 
 
 def _groups_in_use(
     load_balancer: models.LoadBalancer, listeners: Sequence[models.Listener]
 ) -> Sequence[models.ServerGroup]:
-    own = {each.server_group_id for each in listeners if each.server_group_id is not None}
-    groups = models.ServerGroup.objects.filter(load_balancer=load_balancer, pk__in=own)
-    if any(each.server_group_id is None for each in listeners):
+    used = {group.pk for each in listeners for group in groups_of(each) if group is not None}
+    groups = models.ServerGroup.objects.filter(load_balancer=load_balancer, pk__in=used)
+    if any(None in groups_of(each) for each in listeners):
         groups |= models.ServerGroup.objects.filter(
             load_balancer=load_balancer, kind=GroupKind.DEFAULT
         )
@@ -80,26 +89,3 @@ def _compile_server(row: models.BackendServer) -> Server:
         weight=row.weight,
         role=ServerRole(row.role),
     )
-
-
-def _compile_listener(row: models.Listener, default_group_id: str) -> Listener:
-    group = row.server_group
-    return Listener(
-        id=row.public_id,
-        protocol=Protocol(row.protocol),
-        port=row.port,
-        group=group.public_id if group is not None else default_group_id,
-        backend_port=row.backend_port,
-        scheduler=SchedulerName(row.scheduler),
-        health_check=compile_check(row),
-        connect_timeout_s=DEFAULT_CONNECT_TIMEOUT_S,
-        idle_timeout_s=_idle_timeout_s(row),
-        request_timeout_s=row.request_timeout_s,
-        forwarded_for=row.forwarded_for,
-    )
-
-
-def _idle_timeout_s(row: models.Listener) -> int:
-    if row.protocol == Protocol.UDP:
-        return UDP_SESSION_TIMEOUT_S
-    return row.idle_timeout_s if row.is_http else row.established_timeout_s

@@ -138,7 +138,7 @@ class Exchange:
         service = self._client.service
         plan = service.plan
         while self._attempts < MAX_ATTEMPTS:
-            target = choice or plan.pick(service.availability, time.monotonic(), self._tried)
+            target = choice or plan.route.pick(service.availability, time.monotonic(), self._tried)
             choice = None
             if isinstance(target, Reason):
                 self._failure = self._failure or target
@@ -543,7 +543,8 @@ class Exchange:
 
     def release_removed(self) -> None:
         """End a tunnel whose server has left the plan; a request finishes where it is."""
-        if self._is_tunnel and self._target not in self._client.service.plan.targets:
+        target = self._target
+        if self._is_tunnel and target and not self._client.service.plan.reaches(target):
             self._finish()
 
     def on_upstream_aborted(self) -> None:

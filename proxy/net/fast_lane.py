@@ -81,7 +81,7 @@ class FastLane:
 
     def _begin(self, plan: "ListenerPlan") -> None:
         service = self._client.service
-        target = plan.pick(service.availability, service.reactor.deadlines.now)
+        target = plan.route.pick(service.availability, service.reactor.deadlines.now)
         if not isinstance(target, Target):
             self._leave().begin(target)
             return

@@ -160,7 +160,7 @@ class UdpSession:
         service = self.service
         self._plan, now = service.plan, time.monotonic()
         target = self._target
-        if target and not self._plan.keeps(target.server_id, service.availability, now):
+        if target and not self._plan.route.keeps(target.server_id, service.availability, now):
             self._disconnect()
         self._stamp = service.availability.stamp
 
@@ -168,7 +168,9 @@ class UdpSession:
         """Choose a server and open a socket for it; False when there is none."""
         service = self.service
         while len(tried) < MAX_ATTEMPTS:
-            target = service.plan.pick(service.availability, time.monotonic(), tried, self.client)
+            target = service.plan.route.pick(
+                service.availability, time.monotonic(), tried, self.client
+            )
             if isinstance(target, Reason):
                 return False
             self._target = target

@@ -10,14 +10,21 @@ from pathlib import Path
 import pytest
 
 from proxy.snapshot import (
+    Access,
+    AccessKind,
     AppliedSnapshot,
     ApplyReport,
+    Certificate,
     CheckKind,
+    DomainCertificate,
+    Failover,
+    ForwardingRule,
     GroupKind,
     HealthCheck,
     HealthDelta,
     HealthStatus,
     IndexEntry,
+    Limits,
     Listener,
     ListenerError,
     ListenerFault,
@@ -29,6 +36,10 @@ from proxy.snapshot import (
     ServerRole,
     Snapshot,
     SnapshotInvalid,
+    Sticky,
+    StickyKind,
+    Tls,
+    TlsPolicy,
     probe_id,
 )
 
@@ -75,6 +86,56 @@ SNAPSHOT = Snapshot(
             idle_timeout_s=900,
             request_timeout_s=60,
             forwarded_for=False,
+            access=Access(AccessKind.DENY, ("10.9.0.0/16", "10.1.2.3/32")),
+            persistence_timeout_s=600,
+            drain_timeout_s=30,
+            proxy_protocol=True,
+            bandwidth_mbps=100,
+        ),
+        Listener(
+            "lsn-https",
+            Protocol.HTTPS,
+            8443,
+            "rsp-default",
+            8080,
+            SchedulerName.WEIGHTED_LEAST_CONNECTIONS,
+            None,
+            connect_timeout_s=5,
+            idle_timeout_s=15,
+            request_timeout_s=60,
+            forwarded_proto=True,
+            gzip=True,
+            sticky=Sticky(StickyKind.INSERT, cookie_timeout_s=500),
+            rules=(
+                ForwardingRule(
+                    "rule-1",
+                    "*.example.com",
+                    "/api",
+                    "rsp-default",
+                    SchedulerName.ROUND_ROBIN,
+                    CHECK,
+                    Sticky(StickyKind.REWRITE, cookie_name="sid"),
+                ),
+            ),
+            tls=Tls(
+                TlsPolicy.TLS_1_2_STRICT,
+                "cert-1",
+                (DomainCertificate("www.example.com", "cert-2"),),
+                client_ca="cert-3",
+            ),
+        ),
+        Listener(
+            "lsn-udp",
+            Protocol.UDP,
+            9000,
+            "rsp-default",
+            8080,
+            SchedulerName.ROUND_ROBIN,
+            None,
+            connect_timeout_s=5,
+            idle_timeout_s=120,
+            request_timeout_s=60,
+            failover=Failover("rsp-second", threshold=2, hold_s=10),
         ),
     ),
     (
@@ -91,7 +152,15 @@ SNAPSHOT = Snapshot(
                 Server("bs-4", "127.77.0.4", 9000, 100, ServerRole.SECONDARY),
             ),
         ),
+        ServerGroup("rsp-second", GroupKind.VSERVER, (Server("bs-5", "127.77.0.5", 9000, 100),)),
     ),
+    certificates=(
+        Certificate("cert-1", "chain 1", "key 1"),
+        Certificate("cert-2", "chain 2", "key 2"),
+        Certificate("cert-3", "authority"),
+    ),
+    cookie_key="00ff",
+    limits=Limits(connections=5000, requests_per_s=1000),
 )
 REPORT = ApplyReport(
     "node-1",
@@ -151,7 +220,7 @@ def test_version_is_no_part_of_the_content_hash():
         ('"weight":100', '"weight":true', "int is needed"),
         ('"port":8080', '"port":0', "port 0"),
         ('"port":8080', '"port":65536', "port 65536"),
-        ('"port":9000,"protocol"', '"port":8080,"protocol"', "same port"),
+        ('"port":9000,"protocol":"tcp"', '"port":8080,"protocol":"tcp"', "same port"),
         ("127.77.0.1", "127.77.0.256", "127.77.0.256"),
         ("127.88.0.1", "localhost", "localhost"),
         ('"group":"rsp-default"', '"group":"rsp-none"', "rsp-none"),
@@ -163,6 +232,18 @@ def test_version_is_no_part_of_the_content_hash():
         ('"version":42', '"version":0', "version"),
         ('"interval_s":2', '"interval_s":0', "interval_s"),
         ('"backend_port":8080', '"backend_port":null', "need a backend port"),
+        ('"protocol":"https"', '"protocol":"http"', "TLS settings"),
+        ('"certificate":"cert-2"', '"certificate":"cert-9"', "cert-9"),
+        ('"certificate":"cert-2"', '"certificate":"cert-3"', "no private key"),
+        ('"client_ca":"cert-3"', '"client_ca":"cert-9"', "cert-9"),
+        ('"cookie_key":"00ff"', '"cookie_key":""', "cookie key"),
+        ("10.9.0.0/16", "10.9.0.0/33", "no IPv4 network"),
+        ('"group":"rsp-second"', '"group":"rsp-none"', "rsp-none"),
+        ('"group":"rsp-second"', '"group":"rsp-default"', "to itself"),
+        ('"threshold":2', '"threshold":0', "threshold"),
+        ('"bandwidth_mbps":100', '"bandwidth_mbps":0', "bandwidth_mbps"),
+        ('"drain_timeout_s":30', '"drain_timeout_s":-1', "drain_timeout_s"),
+        ('"id":"cert-2"', '"id":"cert-1"', "two certificates"),
     ],
 )
 def test_unusable_document_is_refused_whole_and_the_place_is_named(old, new, complaint):
@@ -170,6 +251,11 @@ def test_unusable_document_is_refused_whole_and_the_place_is_named(old, new, com
     assert old in text
     with pytest.raises(SnapshotInvalid, match=complaint):
         Snapshot.from_json(text.replace(old, new))
+
+
+def test_secrets_are_not_shown_where_a_snapshot_is():
+    assert "key 1" not in repr(SNAPSHOT)
+    assert "00ff" not in repr(SNAPSHOT)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "1", '"text"', "[" * 100_000])

@@ -143,5 +143,5 @@ def test_number_of_queries_does_not_grow(estate, django_assert_max_num_queries):
             name=str(port),
             status=ListenerStatus.RUNNING,
         )
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         compile_snapshot(estate.load_balancer, version=1)

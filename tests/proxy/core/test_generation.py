@@ -66,7 +66,7 @@ def healthy(plan: ListenerPlan, *names: str) -> Availability:
 
 
 def counts(plan: ListenerPlan, availability: Availability, count: int, now: float = 0.0):
-    picked = (plan.pick(availability, now) for _ in range(count))
+    picked = (plan.route.pick(availability, now) for _ in range(count))
     return collections.Counter(
         each if isinstance(each, Reason) else each.server_id for each in picked
     )
@@ -99,7 +99,7 @@ def test_probe_of_a_target_is_the_checkers():
 )
 def test_reason_for_no_server(weights, up, reason):
     plan = plan_of(build_generation(snapshot(weights, CHECK), None))
-    assert plan.pick(healthy(plan, *up), 0.0) is reason
+    assert plan.route.pick(healthy(plan, *up), 0.0) is reason
 
 
 def test_ratios_among_the_available_are_exact():
@@ -150,7 +150,7 @@ def test_unchanged_targets_are_kept_and_a_new_weight_keeps_the_probe():
 def test_server_that_refuses_is_passed_over_for_a_short_time():
     plan = plan_of(build_generation(snapshot({"a": 1, "b": 1}), None))
     availability = Availability()
-    failed = plan.pick(availability, 10.0)
+    failed = plan.route.pick(availability, 10.0)
     availability.eject(failed, 10.0)
     other = ({"a", "b"} - {failed.server_id}).pop()
     assert counts(plan, availability, 10, now=10.0) == {other: 10}
@@ -160,12 +160,12 @@ def test_server_that_refuses_is_passed_over_for_a_short_time():
 def test_servers_that_all_refuse_are_each_tried_and_then_it_is_over():
     plan = plan_of(build_generation(snapshot({"a": 1, "b": 100, "c": 5}), None))
     availability, tried = Availability(), []
-    while not isinstance(target := plan.pick(availability, 10.0, tried), Reason):
+    while not isinstance(target := plan.route.pick(availability, 10.0, tried), Reason):
         availability.eject(target, 10.0)
         tried.append(target)
     assert target is Reason.CONNECT_FAILED
     assert sorted(each.server_id for each in tried) == ["a", "b", "c"]
-    assert not isinstance(plan.pick(availability, 10.0), Reason)
+    assert not isinstance(plan.route.pick(availability, 10.0), Reason)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_refused_connection_alone_does_not_wake_the_secondary():
     plan = plan_of(build_generation(PAIR, None))
     availability = healthy(plan, "p")
     availability.eject(plan.targets[0], 0.0)
-    assert plan.pick(availability, 0.0, [plan.targets[0]]) is Reason.CONNECT_FAILED
+    assert plan.route.pick(availability, 0.0, [plan.targets[0]]) is Reason.CONNECT_FAILED
     assert counts(plan, availability, 5) == {"p": 5}
 
 
@@ -295,11 +295,11 @@ def test_exchanged_roles_exchange_their_checks_and_interrupt_nobody():
 def test_work_without_a_connection_follows_health_and_the_half_in_use():
     plan = plan_of(build_generation(PAIR, None))
     checks = Checks(plan)
-    assert plan.keeps("p", checks.say("p"), 0.0)
-    assert not plan.keeps("s", checks.say("p"), 0.0)
-    assert plan.keeps("s", checks.say(), 0.0)
-    assert not plan.keeps("p", checks.say(), 0.0)
-    assert not plan.keeps("unknown", checks.say("p"), 0.0)
+    assert plan.route.keeps("p", checks.say("p"), 0.0)
+    assert not plan.route.keeps("s", checks.say("p"), 0.0)
+    assert plan.route.keeps("s", checks.say(), 0.0)
+    assert not plan.route.keeps("p", checks.say(), 0.0)
+    assert not plan.route.keeps("unknown", checks.say("p"), 0.0)
 
 
 def replace_check(built: Snapshot, check: HealthCheck | None) -> Snapshot:
@@ -318,7 +318,7 @@ def tell(availability: Availability, check: HealthCheck, status: HealthStatus, a
 
 def picked(generation: Generation, availability: Availability) -> str:
     """Return the server's name, or the reason for none."""
-    choice = plan_of(generation).pick(availability, 0.0)
+    choice = plan_of(generation).route.pick(availability, 0.0)
     return str(choice) if isinstance(choice, Reason) else choice.server_id
 
 
@@ -390,7 +390,7 @@ def served(plan: ListenerPlan, availability: Availability, now: float = 0.0) -> 
     """Return who gets each client's connection; each is over before the next one comes."""
     names = []
     for peer in CLIENTS:
-        target = plan.pick(availability, now, peer=peer)
+        target = plan.route.pick(availability, now, peer=peer)
         if isinstance(target, Reason):
             names.append(str(target))
         else:
@@ -435,7 +435,7 @@ def test_every_scheduler_leaves_out_weight_zero_and_the_unhealthy_until_they_rec
 def test_every_scheduler_passes_over_a_server_that_refuses(scheduler):
     plan = plan_of(scheduled(scheduler, {"a": 1, "b": 1}, check=None))
     availability = Availability()
-    failed = plan.pick(availability, 10.0, peer=CLIENTS[0])
+    failed = plan.route.pick(availability, 10.0, peer=CLIENTS[0])
     availability.eject(failed, 10.0)
     other = ({"a", "b"} - {failed.server_id}).pop()
     assert set(served(plan, availability, now=10.0)) == {other}
@@ -446,7 +446,7 @@ def test_every_scheduler_passes_over_a_server_that_refuses(scheduler):
 def test_every_scheduler_tries_each_server_once_when_all_refuse(scheduler):
     plan = plan_of(scheduled(scheduler, {"a": 1, "b": 100, "c": 5}, check=None))
     availability, tried = Availability(), []
-    while not isinstance(target := plan.pick(availability, 10.0, tried, CLIENTS[0]), Reason):
+    while not isinstance(target := plan.route.pick(availability, 10.0, tried, CLIENTS[0]), Reason):
         availability.eject(target, 10.0)
         tried.append(target)
     assert target is Reason.CONNECT_FAILED
@@ -476,7 +476,7 @@ def test_open_work_is_known_when_a_listener_changes_to_least_connections():
     second = plan_of(scheduled(name, {"a": 1, "b": 1}, robin, check=None))
     second.end_work(a)
     for _ in range(3):
-        target = second.pick(availability, 0.0)
+        target = second.route.pick(availability, 0.0)
         assert target.server_id == "b"
         second.begin_work(target)
 
