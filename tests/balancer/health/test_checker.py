@@ -219,7 +219,12 @@ def test_handover_keeps_counts_and_epoch(take_turn, server, broker):
     eventually(is_(HEALTHY, server.port, check))
     server.stop()
     probe = probe_id("127.0.0.1", server.port, check)
-    eventually(lambda: feed.read_evidence({probe: 0})[probe].detail == "connection refused")
+    eventually(
+        lambda: (
+            (known := feed.read_evidence({probe: 0}).get(probe))
+            and known.detail == "connection refused"
+        )
+    )
     token = first.stop()
     state = json.loads(broker.client.get(handover_key(0)))
     failures = state["probes"][probe]["failures"]
