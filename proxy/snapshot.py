@@ -28,6 +28,7 @@ SCHEMA = 1
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _NETWORK = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}/(?:3[0-2]|[12]?[0-9])")
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 MAX_WEIGHT = 100
 MAX_PORT = 65535
 
@@ -418,6 +419,7 @@ def _validate_options(listener: Listener, certificates: Mapping[str, Certificate
         value = getattr(listener, name)
         _require(value is None or value > 0, f"{place}: {name} must be positive")
     _require(listener.persistence_timeout_s >= 0, f"{place}: persistence_timeout_s is negative")
+    _validate_rules(listener, place)
     if listener.access is not None:
         for network in listener.access.networks:
             _require(_is_network(network), f"{place}: {network!r} is no IPv4 network")
@@ -427,6 +429,27 @@ def _validate_options(listener: Listener, certificates: Mapping[str, Certificate
     )
     if listener.tls is not None:
         _validate_tls(listener.tls, certificates, place)
+
+
+def _validate_rules(listener: Listener, place: str) -> None:
+    rules = {rule.id for rule in listener.rules}
+    matches = {(rule.domain.lower(), rule.path) for rule in listener.rules}
+    _require(len(rules) == len(listener.rules), f"{place}: two rules have the same id")
+    _require(len(matches) == len(listener.rules), f"{place}: two rules match the same")
+    _validate_sticky(listener.sticky, place)
+    for rule in listener.rules:
+        _validate_sticky(rule.sticky, f"{place}, rule {rule.id}")
+
+
+def _validate_sticky(sticky: Sticky | None, place: str) -> None:
+    if sticky is None:
+        return
+    if sticky.kind is StickyKind.INSERT:
+        is_usable = (sticky.cookie_timeout_s or 0) > 0
+        _require(is_usable, f"{place}: an inserted cookie needs a positive timeout")
+    else:
+        is_usable = _COOKIE_NAME.fullmatch(sticky.cookie_name) is not None
+        _require(is_usable, f"{place}: cookie name {sticky.cookie_name!r} is not usable")
 
 
 def _validate_tls(tls: Tls, certificates: Mapping[str, Certificate], place: str) -> None:

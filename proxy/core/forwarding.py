@@ -7,6 +7,7 @@ and written again in one place, so that a server sees each of them once.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, ResponseFields
@@ -71,8 +72,18 @@ def request_fields(fields: Sequence[Field]) -> RequestFields:
         request_id=_request_id(fields),
         lines=lines,
         framing_line=framing_line,
-        spliced=b"%b%b%b%b" % (host_line(host), lines, _expect_line(expect), framing_line),
+        spliced=_spliced(host, lines, expect, framing_line),
     )
+
+
+def with_lines(fields: RequestFields, lines: bytes) -> RequestFields:
+    """Return the fields with other lines to go further."""
+    spliced = _spliced(fields.host, lines, fields.expect, fields.framing_line)
+    return replace(fields, lines=lines, spliced=spliced)
+
+
+def _spliced(host: bytes | None, lines: bytes, expect: bytes, framing_line: bytes) -> bytes:
+    return b"%b%b%b%b" % (host_line(host), lines, _expect_line(expect), framing_line)
 
 
 def response_fields(fields: Sequence[Field]) -> ResponseFields:

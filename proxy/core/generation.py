@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proxy.core.health import Target
+from proxy.core.http.events import RequestHead
+from proxy.core.marks import Marks
 from proxy.core.route import Route, RouteSettings
+from proxy.core.routing import RuleTable
+from proxy.core.stickiness import Stickiness
 from proxy.snapshot import (
-    HealthCheck,
+    ForwardingRule,
     Listener,
     Protocol,
     SchedulerName,
     ServerGroup,
     Snapshot,
+    Sticky,
 )
 
 SERVED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP, Protocol.HTTP})
@@ -29,12 +34,15 @@ class ListenerPlan:
     """The runnable form of one listener at one version.
 
     ``route`` is where requests go that no forwarding rule takes, ``rule_routes`` the others by the
-    ids of the rules.
+    ids of the rules. ``is_simple`` tells that every request goes the same way and no header but
+    the usual ones is read or written, so that the short way of simple requests may be taken.
     """
 
     __slots__ = (
         "_open_work",
+        "_rules",
         "_schedulers",
+        "is_simple",
         "listener",
         "load_balancer",
         "route",
@@ -57,29 +65,34 @@ class ListenerPlan:
         # One count for all plans of a listener: connections outlive the plan they began with.
         self._open_work: dict[str, int] = before._open_work if before else {}
 
-        def route(
-            group: str, scheduler: SchedulerName, check: HealthCheck | None, known: Route | None
-        ) -> Route:
+        def route(use: Listener | ForwardingRule, known: Route | None) -> Route:
             destination = (snapshot.address, listener.port)
             settings = RouteSettings(
-                groups[group], listener.backend_port, scheduler, check, destination
+                groups[use.group],
+                listener.backend_port,
+                use.scheduler,
+                use.health_check,
+                destination,
             )
-            return Route(settings, self._open_work, known, phase)
+            built = Route(settings, self._open_work, known, phase)
+            built.stickiness = _stickiness(snapshot, listener, use.sticky, settings.group, known)
+            return built
 
-        self.route: Route = route(
-            listener.group,
-            listener.scheduler,
-            listener.health_check,
-            before.route if before else None,
-        )
+        self.route: Route = route(listener, before.route if before else None)
         known_rules = before.rule_routes if before else {}
         self.rule_routes: Mapping[str, Route] = {
-            rule.id: route(rule.group, rule.scheduler, rule.health_check, known_rules.get(rule.id))
-            for rule in listener.rules
+            rule.id: route(rule, known_rules.get(rule.id)) for rule in listener.rules
         }
+        self._rules = RuleTable(listener.rules)
+        self.is_simple = listener.forwarded_for and not listener.rules and listener.sticky is None
         routes = (self.route, *self.rule_routes.values())
         self._schedulers = tuple(each.scheduler for each in routes)
         self.targets = tuple(target for each in routes for target in each.targets)
+
+    def route_for(self, head: RequestHead) -> Route:
+        """Return where the request goes: by the rule that takes it, else as the listener says."""
+        rule = self._rules.find(head.authority or head.fields.host, head.target)
+        return self.route if rule is None else self.rule_routes[rule]
 
     def reaches(self, target: Target) -> bool:
         """Tell whether the plan still has this server at this address."""
@@ -138,12 +151,38 @@ def build_generation(
     return Generation(snapshot, plans)
 
 
+def _stickiness(
+    snapshot: Snapshot,
+    listener: Listener,
+    sticky: Sticky | None,
+    group: ServerGroup,
+    known: Route | None,
+) -> Stickiness | None:
+    """Return the cookies of a route.
+
+    Groups have cookies of their own: a client goes from the listener's servers to those of a rule
+    and back, and each session keeps its server.
+    """
+    if sticky is None:
+        return None
+    before = known.stickiness.marks if known and known.stickiness else None
+    servers = (server.id for server in group.servers)
+    marks = Marks(snapshot.cookie_key.encode(), servers, before)
+    return Stickiness(
+        sticky,
+        marks,
+        is_secure=listener.protocol is Protocol.HTTPS,
+        suffix="" if group.id == listener.group else f"_{marks.label(group.id)}",
+    )
+
+
 def unserved_reason(listener: Listener) -> str | None:
     """Return why this proxy cannot serve such a listener, or None when it can."""
     if listener.protocol not in SERVED_PROTOCOLS:
         return f"protocol {listener.protocol} is not served by this proxy"
-    if listener.scheduler not in SERVED_SCHEDULERS:
-        return f"scheduler {listener.scheduler} is not served by this proxy"
-    if listener.scheduler in HASH_SCHEDULERS and listener.protocol not in HASHED_PROTOCOLS:
-        return f"scheduler {listener.scheduler} is not for {listener.protocol} listeners"
+    for scheduler in (listener.scheduler, *(rule.scheduler for rule in listener.rules)):
+        if scheduler not in SERVED_SCHEDULERS:
+            return f"scheduler {scheduler} is not served by this proxy"
+        if scheduler in HASH_SCHEDULERS and listener.protocol not in HASHED_PROTOCOLS:
+            return f"scheduler {scheduler} is not for {listener.protocol} listeners"
     return None

@@ -14,6 +14,7 @@ from proxy.core.scheduling.least_connections import WeightedLeastConnections
 from proxy.core.scheduling.round_robin import RoundRobin
 from proxy.core.scheduling.scheduler import NOBODY, Peer, Scheduler
 from proxy.core.scheduling.weighted_round_robin import WeightedRoundRobin
+from proxy.core.stickiness import Stickiness
 from proxy.snapshot import (
     HealthCheck,
     SchedulerName,
@@ -42,10 +43,19 @@ class Route:
     """The runnable form of one use of a group.
 
     ``open_work`` counts the connections and requests of each server; all routes of a listener, and
-    of its plans to come, share it.
+    of its plans to come, share it. ``stickiness`` None: sessions need not keep their server.
     """
 
-    __slots__ = ("_by_id", "_reason", "_stamp", "_usable", "scheduler", "settings", "targets")
+    __slots__ = (
+        "_by_id",
+        "_reason",
+        "_stamp",
+        "_usable",
+        "scheduler",
+        "settings",
+        "stickiness",
+        "targets",
+    )
 
     def __init__(
         self,
@@ -61,6 +71,7 @@ class Route:
         self._usable: list[Target] = []
         self._reason = Reason.NO_SERVERS
         self._stamp = 0
+        self.stickiness: Stickiness | None = None
 
     def pick(
         self,
@@ -79,6 +90,15 @@ class Route:
             return self._pick_untried(tried, peer)
         server = self.scheduler.pick(peer)
         return self._reason if server is None else self._by_id[server]
+
+    def find_available(
+        self, server_id: str, availability: Availability, now: float
+    ) -> Target | None:
+        """Return the server if it may have new work: it is known, has a weight (C3), and is up."""
+        target = self._by_id.get(server_id)
+        if target is None or not target.weight or not availability.is_available(target, now):
+            return None
+        return target
 
     def reaches(self, target: Target) -> bool:
         """Tell whether the plan still has this server at this address."""

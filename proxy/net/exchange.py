@@ -29,9 +29,11 @@ from proxy.core.http.writer import (
     write_response_head,
 )
 from proxy.core.reasons import Reason
+from proxy.core.stickiness import Session, Stickiness
 from proxy.net.connection import READ, WRITE
 
 if TYPE_CHECKING:
+    from proxy.core.generation import ListenerPlan
     from proxy.core.health import Target
     from proxy.net.http_client import HttpClient
     from proxy.net.metrics import ServerCounters
@@ -41,6 +43,7 @@ MAX_ATTEMPTS = 8
 """How many servers one request may try."""
 MAX_INTERIM_RESPONSES = 32
 
+_NO_SESSION = Session()
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 # Our own shortages say nothing about the server.
 _OWN_SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
@@ -65,7 +68,9 @@ class Exchange:
         "_response_body",
         "_server",
         "_server_takes_body",
+        "_session",
         "_stays_open",
+        "_stickiness",
         "_target",
         "_tried",
         "_upstream",
@@ -91,13 +96,18 @@ class Exchange:
         self._is_tunnel = False
         self._server_takes_body = True
         self._stays_open = False
+        self._stickiness: Stickiness | None = None
+        self._session = _NO_SESSION
 
     # --- the way to a server ---------------------------------------------------------------------
 
     def begin(self, choice: "Target | Reason | None" = None) -> None:
         """Take what is here of the body and try to reach a server, first the one chosen."""
-        client, head = self._client, self._head
-        listener = client.service.plan.listener
+        client = self._client
+        plan = client.service.plan
+        if not plan.is_simple:
+            self._read_session(plan)
+        head, listener = self._head, plan.listener
         first = write_request_head(
             head,
             peer=client.peer_text,
@@ -124,6 +134,13 @@ class Exchange:
         self._upstream = upstream
         upstream.owner = self
 
+    def _read_session(self, plan: "ListenerPlan") -> None:
+        """Find out whose the session is; servers do not see what names them."""
+        stickiness = plan.route_for(self._head).stickiness
+        if stickiness is not None:
+            self._stickiness = stickiness
+            self._head, self._session = stickiness.read(self._head, time.time())
+
     def _take_body_from_reader(self) -> bytes:
         body, reader = self._body, self._client.reader
         assert body is not None
@@ -138,7 +155,7 @@ class Exchange:
         service = self._client.service
         plan = service.plan
         while self._attempts < MAX_ATTEMPTS:
-            target = choice or plan.route.pick(service.availability, time.monotonic(), self._tried)
+            target = choice or self._pick(plan)
             choice = None
             if isinstance(target, Reason):
                 self._failure = self._failure or target
@@ -149,6 +166,18 @@ class Exchange:
             if self._reach(target, is_fresh=False):
                 return
         self._fail(self._failure or Reason.CONNECT_FAILED)
+
+    def _pick(self, plan: "ListenerPlan") -> "Target | Reason":
+        """Return the session's server while it serves, else the next one of the request's route."""
+        availability, now = self._client.service.availability, time.monotonic()
+        if plan.is_simple:
+            return plan.route.pick(availability, now, self._tried)
+        route = plan.route_for(self._head)
+        if self._session.server is not None:
+            target = route.find_available(self._session.server, availability, now)
+            if target is not None and target not in self._tried:
+                return target
+        return route.pick(availability, now, self._tried)
 
     def _reach(self, target: "Target", *, is_fresh: bool) -> bool:
         """Begin to send to the server and return whether that is under way."""
@@ -429,6 +458,10 @@ class Exchange:
         relay: Sequence[bytes | memoryview],
     ) -> None:
         client = self._client
+        if self._stickiness is not None:
+            assert self._target is not None
+            server = self._target.server_id
+            head = self._stickiness.mark(head, self._session, server, time.time())
         self._begun = True
         self._first = b""
         self._response_body = body

@@ -68,7 +68,7 @@ class FastLane:
             return
         plan = client.service.plan
         simple = self._requests.read(data)
-        if simple is None or not plan.listener.forwarded_for:
+        if simple is None or not plan.is_simple:
             client.take(data)
             return
         line, block = simple

@@ -244,6 +244,9 @@ def test_version_is_no_part_of_the_content_hash():
         ('"bandwidth_mbps":100', '"bandwidth_mbps":0', "bandwidth_mbps"),
         ('"drain_timeout_s":30', '"drain_timeout_s":-1', "drain_timeout_s"),
         ('"id":"cert-2"', '"id":"cert-1"', "two certificates"),
+        ('"cookie_name":"sid"', '"cookie_name":"s;d"', "cookie name 's;d'"),
+        ('"cookie_name":"sid"', '"cookie_name":""', "cookie name ''"),
+        ('"kind":"rewrite"', '"kind":"insert"', "positive timeout"),
     ],
 )
 def test_unusable_document_is_refused_whole_and_the_place_is_named(old, new, complaint):

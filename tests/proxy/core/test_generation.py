@@ -10,6 +10,7 @@ from proxy.core.health import EJECTION_S, Availability
 from proxy.core.reasons import Reason
 from proxy.snapshot import (
     CheckKind,
+    ForwardingRule,
     GroupKind,
     HealthCheck,
     HealthDelta,
@@ -23,6 +24,8 @@ from proxy.snapshot import (
     ServerGroup,
     ServerRole,
     Snapshot,
+    Sticky,
+    StickyKind,
     probe_id,
 )
 
@@ -189,6 +192,35 @@ def test_only_what_this_proxy_can_do_gets_a_plan(changes, served):
     generation = build_generation(replace(built, listeners=(listener,)), None)
     assert bool(generation.listeners) is served
     assert (unserved_reason(listener) is None) is served
+
+
+def test_rule_whose_scheduler_is_not_served_makes_the_listener_one_that_is_not():
+    rule = ForwardingRule("rule-1", "", "/a", "rsp-1", SchedulerName.SOURCE_HASH, None)
+    listener = replace(LISTENER, rules=(rule,))
+    assert "source_hash is not for http" in (unserved_reason(listener) or "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_simple"),
+    [
+        pytest.param({}, True, id="plain"),
+        pytest.param({"forwarded_for": False}, False, id="no-forwarded-for"),
+        pytest.param({"sticky": Sticky(StickyKind.INSERT, 60)}, False, id="sticky"),
+        pytest.param(
+            {
+                "rules": (
+                    ForwardingRule("rule-1", "", "/a", "rsp-1", SchedulerName.ROUND_ROBIN, None),
+                )
+            },
+            False,
+            id="rules",
+        ),
+    ],
+)
+def test_only_a_plain_listener_may_go_the_short_way(changes, is_simple):
+    built = snapshot({"a": 1})
+    built = replace(built, listeners=(replace(LISTENER, **changes),), cookie_key="00")
+    assert plan_of(build_generation(built, None)).is_simple is is_simple
 
 
 def pair_snapshot(*servers: Server, check: HealthCheck | None = CHECK) -> Snapshot:

@@ -7,7 +7,7 @@ condition, so a test neither sleeps nor needs a second thread.
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
@@ -156,7 +156,13 @@ class ScriptedServer:
 class Scene(AbstractContextManager["Scene"]):
     """The proxy's half: one listener, its service, and the reactor that drives both."""
 
-    def __init__(self, servers: int = 1, granularity_s: float = 0.02, **options: object) -> None:
+    def __init__(
+        self,
+        servers: int = 1,
+        granularity_s: float = 0.02,
+        groups: Mapping[str, Sequence[int]] | None = None,
+        **options: object,
+    ) -> None:
         self.reactor = Reactor(DeadlineWheel(granularity_s))
         self._peers: list[Peer] = []
         self._front = socket.create_server(("127.0.0.1", 0))
@@ -164,6 +170,8 @@ class Scene(AbstractContextManager["Scene"]):
         self.servers = [ScriptedServer(self) for _ in range(servers)]
         self.pool = UpstreamPool(self.reactor)
         self._version = 0
+        # Further groups, for rules: the numbers of the servers in each.
+        self._groups = {"rsp-1": range(servers), **(groups or {})}
         self.removed: set[int] = set()
         self._generation = None
         self._options = options
@@ -189,13 +197,21 @@ class Scene(AbstractContextManager["Scene"]):
             health_check=None,
             **values,  # type: ignore[arg-type]
         )
-        members = tuple(
+        members = [
             Server(f"i-{at}", "127.0.0.1", server.port, weight)
             for at, (server, weight) in enumerate(zip(self.servers, weights, strict=True))
-            if at not in self.removed
+        ]
+        groups = tuple(
+            ServerGroup(
+                name,
+                GroupKind.DEFAULT if name == "rsp-1" else GroupKind.VSERVER,
+                tuple(members[at] for at in numbers if at not in self.removed),
+            )
+            for name, numbers in self._groups.items()
         )
-        group = ServerGroup("rsp-1", GroupKind.DEFAULT, members)
-        return Snapshot("lb-1", self._version, "127.0.0.1", (listener,), (group,))
+        return Snapshot(
+            "lb-1", self._version, "127.0.0.1", (listener,), groups, cookie_key="5e" * 32
+        )
 
     def _build_service(self) -> ListenerService:
         self._generation = build_generation(self.snapshot(), None)
@@ -207,9 +223,9 @@ class Scene(AbstractContextManager["Scene"]):
         service.open(self._front)
         return service
 
-    def adopt_weights(self, weights: list[int]) -> None:
+    def adopt_weights(self, weights: list[int], **options: object) -> None:
         """Swap the configuration as the proxy does: one reference."""
-        self._generation = build_generation(self.snapshot(weights), self._generation)
+        self._generation = build_generation(self.snapshot(weights, **options), self._generation)
         self.service.adopt(self._generation.listeners["lsn-1"])
 
     @property
