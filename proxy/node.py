@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from proxy.core.health import Availability
+from proxy.handover import Handover, is_startable
 from proxy.net.channel import Body
 from proxy.net.last_good import LastGood
 from proxy.net.sockets import ListeningSockets
@@ -37,6 +38,8 @@ QUICK_RETRY_S = 0.1
 RETRY_S = 5.0
 SAVE_INTERVAL_S = 0.5
 FEED_DELAY_S = 1.0
+TAKEOVER_BOUND_S = 30.0
+TAKEOVER_POLL_S = 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +79,12 @@ class _Unsaved:
 class ProxyNode:
     """Follows the feed on behalf of its workers."""
 
-    def __init__(self, settings: ProxySettings) -> None:
+    def __init__(self, settings: ProxySettings, predecessor: Handover | None = None) -> None:
         self._settings = settings
         self._started_at = time.time()
         self._balancers: dict[str, _Balancer] = {}
-        self._sockets = ListeningSockets()
+        self._predecessor = predecessor
+        self._sockets = ListeningSockets(predecessor.take_sockets() if predecessor else None)
         self._health = Availability()
         self._last_good = LastGood(settings.data_dir / "proxy")
         self._unsaved = _Unsaved()
@@ -92,9 +96,12 @@ class ProxyNode:
         self._serves = asyncio.Event()
         self.report_wanted = asyncio.Event()
         self.stopping = asyncio.Event()
+        self.upgrading = asyncio.Event()
 
     async def run(self) -> None:
         """Serve what was last applied at once, then follow the feed until told to stop."""
+        if self._predecessor:
+            self._workers.adopt(self._predecessor)
         self._load_last_good()
         self._workers.start()
         await self._wait_for_traffic()
@@ -107,6 +114,8 @@ class ProxyNode:
                 group.create_task(feed.run()),
                 group.create_task(self._retry_faults()),
                 group.create_task(self._save_often()),
+                group.create_task(self._give_place()),
+                group.create_task(self._take_place()),
             ]
             await self.stopping.wait()
             logger.info("the node stops")
@@ -123,6 +132,39 @@ class ProxyNode:
         if self._balancers:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._serves.wait(), FEED_DELAY_S)
+
+    # --- one program after another ---------------------------------------------------------------
+
+    async def _take_place(self) -> None:
+        """Retire the program before as soon as this one serves all that it knows of."""
+        if self._predecessor is None:
+            return
+        end = asyncio.get_running_loop().time() + TAKEOVER_BOUND_S
+        while not self._serves_all() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(TAKEOVER_POLL_S)
+        self._sockets.drop_inherited()
+        self._workers.retire_predecessors(self._settings.drain_limit_s)
+        logger.info("the node has taken the place of the program before")
+
+    def _serves_all(self) -> bool:
+        return self._workers.ready_count == self._settings.workers and all(
+            known.in_force is not None for known in self._balancers.values() if known.wanted
+        )
+
+    async def _give_place(self) -> None:
+        """At each SIGUSR2, become the program that is installed now, if that can start."""
+        while True:
+            await self.upgrading.wait()
+            self.upgrading.clear()
+            if not self._workers.is_alone:
+                logger.error("no upgrade: the program before the present one still drains")
+            elif not await is_startable():
+                logger.error("no upgrade: the installed program does not start")
+            else:
+                await self._workers.when_quiet()
+                self._save(self._unsaved)
+                logger.info("the node gives its place to the installed program")
+                self._workers.handed_over(self._sockets.by_place()).run()
 
     # --- what the feed says ----------------------------------------------------------------------
 
@@ -325,15 +367,16 @@ def _health_body(table: HealthTable) -> Body:
     }
 
 
-async def _serve(settings: ProxySettings) -> None:
-    node = ProxyNode(settings)
+async def _serve(settings: ProxySettings, predecessor: Handover | None) -> None:
+    node = ProxyNode(settings, predecessor)
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, node.stopping.set)
+    loop.add_signal_handler(signal.SIGUSR2, node.upgrading.set)
     logger.info("the node starts", extra={"workers": settings.workers, "pid": os.getpid()})
     await node.run()
 
 
-def run_node(settings: ProxySettings) -> None:
-    """Run a node until SIGTERM or SIGINT."""
-    asyncio.run(_serve(settings))
+def run_node(settings: ProxySettings, predecessor: Handover | None = None) -> None:
+    """Run a node until SIGTERM or SIGINT, perhaps in the place of a program before it."""
+    asyncio.run(_serve(settings, predecessor))

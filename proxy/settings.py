@@ -12,7 +12,9 @@ EXIT_BAD_ENVIRONMENT = 2
 MAX_WORKERS = 256
 SCHEMES = frozenset({"redis", "rediss", "unix"})
 LOG_FORMATS = ("text", "json")
-OWN_NAMES = frozenset({"OPENCLB_PROXY_WORKERS", "OPENCLB_PROXY_NODE"})
+OWN_NAMES = frozenset(
+    {"OPENCLB_PROXY_WORKERS", "OPENCLB_PROXY_NODE", "OPENCLB_PROXY_DRAIN_LIMIT_S"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class ProxySettings:
     workers: int
     node: str
     log_format: str
+    drain_limit_s: int = 30
 
     @classmethod
     def from_environment(cls) -> "ProxySettings":
@@ -38,6 +41,7 @@ class ProxySettings:
             workers=_workers(),
             node=_text("OPENCLB_PROXY_NODE", socket.gethostname()),
             log_format=_log_format(),
+            drain_limit_s=_number("OPENCLB_PROXY_DRAIN_LIMIT_S", 30, most=3600),
         )
 
 
@@ -61,11 +65,13 @@ def _redis_url(default: str) -> str:
 
 
 def _workers() -> int:
-    text = _text("OPENCLB_PROXY_WORKERS", str(len(os.sched_getaffinity(0))))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_WORKERS):
-        _refuse(
-            "OPENCLB_PROXY_WORKERS", f"needs a number between 1 and {MAX_WORKERS}, not {text!r}"
-        )
+    return _number("OPENCLB_PROXY_WORKERS", len(os.sched_getaffinity(0)), most=MAX_WORKERS)
+
+
+def _number(name: str, default: int, *, most: int) -> int:
+    text = _text(name, str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        _refuse(name, f"needs a number between 1 and {most}, not {text!r}")
     return int(text)
 
 

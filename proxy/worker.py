@@ -37,6 +37,7 @@ class Worker:
         self.reactor.attach(loop)
         self.server = ProxyServer(self.reactor, phase)
         self.stopping = asyncio.Event()
+        self._drain_limit_s = 0.0
         self._channel = Channel(loop, sock, self._on_message, self._on_parent_gone)
         self._handlers = {
             "apply": self._apply,
@@ -44,6 +45,7 @@ class Worker:
             "remove": self._remove,
             "health": self._replace_health,
             "health_delta": self._apply_health,
+            "retire": self._retire,
             "stop": self._stop,
         }
 
@@ -56,7 +58,6 @@ class Worker:
                 group.create_task(self._resume_accepting()),
             ]
             await self.stopping.wait()
-            self.server.close()
             await self._finish()
             for job in jobs:
                 job.cancel()
@@ -66,7 +67,12 @@ class Worker:
         self.reactor.close()
 
     async def _finish(self) -> None:
-        end = self._loop.time() + STOP_BOUND_S
+        """Let what is open end by itself, within the bound."""
+        if self._drain_limit_s:
+            self.server.retire()
+        else:
+            self.server.close()
+        end = self._loop.time() + (self._drain_limit_s or STOP_BOUND_S)
         while self.server.has_connections and self._loop.time() < end:
             await asyncio.sleep(STOP_POLL_S)
 
@@ -126,6 +132,11 @@ class Worker:
 
     def _apply_health(self, body: Body, descriptors: list[int]) -> None:
         self.server.availability.apply(HealthDelta.from_json(body["delta"]))
+
+    def _retire(self, body: Body, descriptors: list[int]) -> None:
+        """Another program serves all that is new; finish what is here within its limit."""
+        self._drain_limit_s = body["drain_limit_s"]
+        self.stopping.set()
 
     def _stop(self, body: Body, descriptors: list[int]) -> None:
         self.stopping.set()

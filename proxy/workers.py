@@ -11,6 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from proxy.handover import (
+    HandedWorker,
+    Handover,
+    Place,
+    RetiringWorker,
+    handed_sockets,
+)
 from proxy.net import metrics
 from proxy.net.channel import MAX_DESCRIPTORS, Body, Channel
 
@@ -18,6 +25,7 @@ STOP_BOUND_S = 4.6
 """A little more than a worker takes for its requests in flight."""
 SHORT_LIFE_S = 1.0
 LONGEST_RESTART_GAP_S = 5.0
+QUIET_POLL_S = 0.01
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 logger = logging.getLogger(__name__)
@@ -108,6 +116,7 @@ class WorkerPool:
         self._restart_gap_s = 0.1
         # What workers that are gone did, so that sums never go back.
         self._retired: dict[str, Any] = {}
+        self._retiring: set[RetiringWorker] = set()
         self._is_stopping = False
         self._all_gone = asyncio.Event()
 
@@ -115,6 +124,34 @@ class WorkerPool:
         """Start every worker."""
         for index in range(self.count):
             self._start_worker(index)
+
+    def adopt(self, handover: Handover) -> None:
+        """Look after the workers of the program before, which go on until they are retired."""
+        metrics.add(self._retired, handover.counters)
+        self._retiring = {RetiringWorker(each, self._on_retired) for each in handover.workers}
+
+    def retire_predecessors(self, drain_limit_s: float) -> None:
+        """The workers of the program before are not needed any more."""
+        for worker in self._retiring:
+            worker.retire(drain_limit_s)
+
+    async def when_quiet(self) -> None:
+        """Wait until no message to or from a worker is half done."""
+        while not all(each.is_ready and each.channel.is_quiet for each in self._workers.values()):
+            await asyncio.sleep(QUIET_POLL_S)
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether no worker of a program before is left."""
+        return not self._retiring
+
+    def handed_over(self, sockets: Mapping[Place, socket.socket]) -> Handover:
+        """Return what a newer program needs to go on, with these sockets."""
+        workers = tuple(
+            HandedWorker(each.process.pid, each.channel.sock.fileno(), each.counters)
+            for each in self._workers.values()
+        )
+        return Handover(handed_sockets(sockets), workers, self._retired)
 
     @property
     def ready_count(self) -> int:
@@ -134,6 +171,8 @@ class WorkerPool:
         """Send a message to every worker, with the sockets that it is to use."""
         for worker in list(self._workers.values()):
             worker.send(kind, body, sockets)
+        for predecessor in self._retiring:
+            predecessor.send(kind, body)
 
     def forget(self, load_balancer: str) -> None:
         """A load balancer is gone: no worker's word on it counts any more."""
@@ -146,11 +185,15 @@ class WorkerPool:
         total: dict[str, Any] = metrics.add({}, self._retired)
         for worker in self._workers.values():
             metrics.add(total, worker.counters)
+        for predecessor in self._retiring:
+            metrics.add(total, predecessor.counters)
         return {id_: total[id_] for id_ in total if id_ in listeners}
 
     async def stop(self) -> None:
         """Let every worker finish what is in flight; kill those that take too long."""
         self._is_stopping = True
+        for predecessor in self._retiring:
+            predecessor.kill()
         self.broadcast("stop", {})
         if self._workers:
             try:
@@ -182,6 +225,10 @@ class WorkerPool:
             self.loop.call_later(self._restart_gap_s, self._start_worker, worker.index)
             self._restart_gap_s = min(2 * self._restart_gap_s, LONGEST_RESTART_GAP_S)
         self.on_change()
+
+    def _on_retired(self, worker: RetiringWorker) -> None:
+        self._retiring.discard(worker)
+        metrics.add(self._retired, metrics.without_active(worker.counters))
 
     def _start_worker(self, index: int) -> None:
         if self._is_stopping:

@@ -61,6 +61,16 @@ class Channel:
         if self._waiting_bytes > MAX_WAITING_BYTES:
             self.close()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether no message is under way: somebody else could go on from here."""
+        return self.is_open and not (self._waiting or self._received or self._descriptors)
+
+    @property
+    def sock(self) -> socket.socket:
+        """Return this end of the socket pair."""
+        return self._sock
+
     def close(self) -> None:
         """Close this end; the owner is told once, whichever side began."""
         if not self.is_open:

@@ -371,6 +371,11 @@ class HttpClient(Connection):
         if self._exchange is None and not self._has_ended and not self.unsent:
             self.close()
 
+    def close_after_next(self) -> None:
+        """Say ``Connection: close`` with the next answer; until then, wait as before."""
+        self._stops = self.is_disturbed = True
+        self._is_at_rest = False
+
     def release_removed(self) -> None:
         """A server has left the plan: end what cannot go on without it."""
         if self._exchange is not None:

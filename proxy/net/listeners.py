@@ -31,6 +31,9 @@ class Connection(Protocol):
     def close_when_idle(self) -> None:
         """Finish the work in flight and close; close at once when there is none."""
 
+    def close_after_next(self) -> None:
+        """Close after the answer to the next request, which may be on its way already."""
+
     def abort(self) -> None:
         """Close at once; the peers see a reset, never a clean end."""
 
@@ -116,6 +119,13 @@ class ListenerService:
             for connection in list(self.connections):
                 connection.release_removed()
         self._forget_servers(plan)
+
+    def retire(self) -> None:
+        """Leave new connections to another program; what is open here loses nothing."""
+        self.closing = True
+        self.stop_accepting()
+        for connection in list(self.connections):
+            connection.close_after_next()
 
     def close(self) -> None:
         """Stop accepting at once; idle connections close, busy ones finish their work."""

@@ -99,6 +99,11 @@ class ProxyServer:
         """Tell whether any client connection is open."""
         return any(service.connections for service in self._all_services())
 
+    def retire(self) -> None:
+        """Leave all that is new to another program and go on with what is here."""
+        for service in self._services.values():
+            service.retire()
+
     def close(self) -> None:
         """Stop accepting; idle connections close, busy ones finish their work."""
         for service in self._services.values():

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from proxy.core.generation import unserved_reason
@@ -47,8 +47,9 @@ class _Balancer:
 class ListeningSockets:
     """The sockets of all load balancers."""
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Mapping[Place, socket.socket] | None = None) -> None:
         self._balancers: dict[str, _Balancer] = {}
+        self._inherited = dict(inherited or {})
 
     @property
     def faults(self) -> tuple[ListenerFault, ...]:
@@ -87,6 +88,21 @@ class ListeningSockets:
         balancer.entries = wanted
         return dict(self._open_missing(snapshot.load_balancer, balancer))
 
+    def by_place(self) -> dict[Place, socket.socket]:
+        """Return every open socket by what it is bound to."""
+        return {
+            entry.place: entry.sock
+            for balancer in self._balancers.values()
+            for entry in balancer.entries.values()
+            if entry.sock
+        }
+
+    def drop_inherited(self) -> None:
+        """Close what the program before this one served and nothing here asks for."""
+        for sock in self._inherited.values():
+            _close(sock)
+        self._inherited.clear()
+
     def retry(self) -> Iterator[tuple[str, str, socket.socket]]:
         """Try the faulty ones again; yield load balancer, listener and socket of what opened."""
         for load_balancer, balancer in self._balancers.items():
@@ -104,6 +120,7 @@ class ListeningSockets:
         """Close every socket."""
         for load_balancer in list(self._balancers):
             self.remove(load_balancer)
+        self.drop_inherited()
 
     def _close_unwanted(self, balancer: _Balancer, wanted: dict[str, _Entry]) -> None:
         for id_, entry in list(balancer.entries.items()):
@@ -118,9 +135,8 @@ class ListeningSockets:
         for id_, entry in balancer.entries.items():
             if entry.sock:
                 continue
-            protocol, address, port = entry.place
             try:
-                entry.sock = _bind(protocol, address, port)
+                entry.sock = self._inherited.pop(entry.place, None) or _bind(*entry.place)
             except OSError as error:
                 entry.fault = self._note(load_balancer, entry, error)
             else:

@@ -266,6 +266,9 @@ class TcpRelay:
     def close_when_idle(self) -> None:
         """A relayed connection is work in flight until its peers end it."""
 
+    def close_after_next(self) -> None:
+        """It goes on until its peers end it."""
+
     def release_removed(self) -> None:
         """End the connection when its server has left the plan."""
         if self._target is None or self.service.plan.reaches(self._target):

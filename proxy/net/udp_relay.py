@@ -131,6 +131,9 @@ class UdpSession:
         """Close at once."""
         self.close()
 
+    def close_after_next(self) -> None:
+        """It goes on until it has been silent for long enough."""
+
     def release_removed(self) -> None:
         """End the session when its server has left the plan."""
         if self._target is not None and not self.service.plan.reaches(self._target):
@@ -235,6 +238,12 @@ class UdpListener(ListenerService):
         for session in list(self.sessions.values()):
             session.close()
         super().stop_accepting()
+
+    def retire(self) -> None:
+        """Leave the packets of clients to another program; answers still go out from here."""
+        self.closing = True
+        if self._socket is not None:
+            self.reactor.unregister(self._socket.fileno())
 
     def on_acceptable(self, mask: int) -> None:
         """Forward the packets that wait, but let others have their turn after a while."""

@@ -256,8 +256,16 @@ class Estate:
 class NodeProcess:
     """``python -m proxy`` as an operator starts it."""
 
-    def __init__(self, url: str, data_dir: Path, workers: int = 2, node: str = "node-1") -> None:
+    def __init__(
+        self,
+        url: str,
+        data_dir: Path,
+        workers: int = 2,
+        node: str = "node-1",
+        program: Path = PROJECT,
+    ) -> None:
         self.node = node
+        self.program = program
         self.data_dir = data_dir
         self.log = data_dir / "proxy.log"
         self._environment = {
@@ -273,7 +281,7 @@ class NodeProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "proxy"],
-                cwd=PROJECT,
+                cwd=self.program,
                 env=self._environment | environment,
                 stderr=log,
             )
