@@ -395,7 +395,9 @@ def _validate_listener(listener: Listener, groups: Mapping[str, ServerGroup]) ->
 
 
 def _validate_use(listener: Listener, group: ServerGroup, place: str) -> None:
-    needs_port = any(server.port is None for server in group.servers)
+    needs_port = listener.redirect_port is None and any(
+        server.port is None for server in group.servers
+    )
     _require(
         listener.backend_port is not None or not needs_port,
         f"{place}: servers of group {group.id} need a backend port",

@@ -191,6 +191,9 @@ _CHECKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "backend_port": lambda value: (
         None if value in (None, "") else check_port(value, "backend_port", "Backend port")
     ),
+    "redirect_port": lambda value: (
+        None if value in (None, "") else check_port(value, "redirect_port", "Redirection port")
+    ),
     "check_port": _check_optional_port,
     "check_path": _check_path,
     "check_host": _check_host,

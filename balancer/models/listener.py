@@ -228,6 +228,11 @@ class Listener(HealthCheckSettings, StickySettings, EditedModel):
         return self.status == ListenerStatus.RUNNING
 
     @property
+    def redirects(self) -> bool:
+        """Tell whether the listener sends its clients elsewhere and asks no server."""
+        return self.redirect_port is not None
+
+    @property
     def is_http(self) -> bool:
         """Tell whether the listener understands requests (HTTP or HTTPS)."""
         return self.protocol in (Protocol.HTTP, Protocol.HTTPS)

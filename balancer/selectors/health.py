@@ -87,7 +87,10 @@ def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, Listener
     for server in _servers_of(servers):
         servers[server.group_id].append(server)
     running = _running(listeners)
-    used = {each.pk: servers.get(groups.get(each.pk, 0), []) for each in listeners}
+    used = {
+        each.pk: [] if each.redirects else servers.get(groups.get(each.pk, 0), [])
+        for each in listeners
+    }
     found = _examine([(each, server) for each in running.values() for server in used[each.pk]])
     health = {}
     for listener in listeners:
@@ -103,7 +106,7 @@ def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, Listener
 def _summary(
     listener: Listener, rows: Sequence[tuple[BackendServer, ServerHealth]]
 ) -> ListenerHealth:
-    if not listener.check_enabled:
+    if not listener.check_enabled or listener.redirects:
         return _listener_health(NOT_ENABLED, len(rows), listener, rows)
     if not rows:
         return _listener_health(ABNORMAL, 0, listener, rows)  # it answers with errors (F4.3)
@@ -133,7 +136,8 @@ def _listeners_of(group: ServerGroup) -> list[Listener]:
         listeners |= Listener.objects.filter(
             server_group=None, load_balancer_id=group.load_balancer_id
         )
-    return list(listeners.filter(status=ListenerStatus.RUNNING).order_by("port"))
+    running = listeners.filter(status=ListenerStatus.RUNNING, redirect_port=None)
+    return list(running.order_by("port"))
 
 
 def _groups_of(listeners: Sequence[Listener]) -> dict[int, int]:

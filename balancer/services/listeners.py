@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
@@ -126,6 +127,7 @@ def delete_listener(*, actor: Actor, listener: Listener) -> None:
     """Delete the listener with its rules; the port stops answering, groups stay."""
     load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
     listener = _lock_listener(listener.pk)
+    _check_no_redirects_to(listener)
     record_activity(
         actor,
         "listener.deleted",
@@ -219,6 +221,7 @@ def _check_defaults(protocol: str) -> dict[str, Any]:
 def _check_whole(listener: Listener) -> None:
     """Hold options against each other, as they stand together after a change."""
     _check_group(listener)
+    _check_redirect(listener)
     check_udp_answer(listener.check_request, listener.check_expected_answer)
 
 
@@ -233,9 +236,43 @@ def _check_group(listener: Listener) -> None:
         raise Invalid("foreign_group", message, fields={"server_group": [message]})
     if group is not None:
         check_group_kind(group.kind, protocol=listener.protocol)
-    if (group is None or group.is_default) and listener.backend_port is None:
+    needs_port = listener.redirect_port is None and (group is None or group.is_default)
+    if needs_port and listener.backend_port is None:
         message = "A backend port (1 to 65535) is needed when the default server group is used."
         raise Invalid("required", message, fields={"backend_port": [message]})
+
+
+def _check_redirect(listener: Listener) -> None:
+    """Requests are redirected to an HTTPS listener of the same instance, which has to be there."""
+    port = listener.redirect_port
+    if port is not None and not _https_listeners(listener).filter(port=port).exists():
+        message = (
+            f"Port {port} of {listener.load_balancer.name} has no HTTPS listener to redirect to; "
+            "add that one first."
+        )
+        raise Invalid("redirect_target", message, fields={"redirect_port": [message]})
+
+
+def _https_listeners(listener: Listener) -> QuerySet[Listener]:
+    return Listener.objects.filter(
+        load_balancer_id=listener.load_balancer_id, protocol=Protocol.HTTPS
+    )
+
+
+def _check_no_redirects_to(listener: Listener) -> None:
+    """An HTTPS listener stays as long as another one sends its clients there."""
+    if listener.protocol != Protocol.HTTPS:
+        return
+    redirecting = Listener.objects.filter(
+        load_balancer_id=listener.load_balancer_id, redirect_port=listener.port
+    ).first()
+    if redirecting is not None:
+        raise Conflict(
+            "redirect_in_use",
+            f"The listener {redirecting.name} ({redirecting}) redirects to {listener}; turn that "
+            "off or delete it first.",
+            listener=redirecting.public_id,
+        )
 
 
 def _check_scheduler(listener: Listener) -> None:

@@ -50,7 +50,7 @@ def compile_listener(row: models.Listener, default_group_id: str) -> Listener:
         group=group.public_id if group is not None else default_group_id,
         backend_port=row.backend_port,
         scheduler=SchedulerName(row.scheduler),
-        health_check=compile_check(row),
+        health_check=None if row.redirects else compile_check(row),
         connect_timeout_s=DEFAULT_CONNECT_TIMEOUT_S,
         idle_timeout_s=_idle_timeout_s(row),
         request_timeout_s=row.request_timeout_s,

@@ -1,7 +1,7 @@
 """The form of a TCP, UDP or HTTP listener; numbers go to the service as typed, it reads them."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
+from console.forms.listener_http import HTTP_OPTIONS, HttpFields
 from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
 
 PROTOCOLS = [
@@ -63,7 +64,7 @@ SCHEDULER_NOTES: Mapping[str, str] = {
 }
 EXPECTED_CLASSES = [(str(first), f"{first}xx") for first in range(2, 6)]
 PROTOCOL_ONLY = {
-    Protocol.HTTP: ("idle_timeout_s", "request_timeout_s"),
+    Protocol.HTTP: ("idle_timeout_s", "request_timeout_s", *HTTP_OPTIONS),
     Protocol.TCP: ("established_timeout_s",),
     Protocol.UDP: ("check_request", "check_expected_answer"),
 }
@@ -92,7 +93,7 @@ class GroupChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not
         return f"{kind} group {obj.name}"
 
 
-class ListenerForm(forms.Form):
+class ListenerForm(HttpFields):
     """What a listener is, where its requests go and how its servers are checked."""
 
     protocol = forms.ChoiceField(
@@ -188,6 +189,7 @@ class ListenerForm(forms.Form):
         self,
         *args: Any,
         groups: Any,
+        https_ports: Iterable[int] = (),
         listener: Listener | None = None,
         **kwargs: Any,
     ) -> None:
@@ -200,6 +202,7 @@ class ListenerForm(forms.Form):
             for name in ("protocol", "port", "start"):
                 del self.fields[name]
             self.initial = {**self.initial, **initial_of(listener)}
+        self.offer_redirects(https_ports)
 
     def clean(self) -> dict[str, Any]:
         """Ask the domain about everything at once, so that no error hides another.
@@ -213,7 +216,7 @@ class ListenerForm(forms.Form):
             self._ask(partial(_read_threshold, values.get(name), name, self.fields[name].label))
         if "port" in self.fields:
             self._ask(partial(check_port, values.get("port"), "port", "Listening port"))
-        if values.get("server_group") is None:
+        if values.get("server_group") is None and not self.options().get("redirect_port"):
             self._ask(partial(check_port, values.get("backend_port"), "backend_port"))
         options, protocol = self.options(), self.protocol_value
         given = {name: value for name, value in options.items() if value not in ("", None)}
@@ -271,6 +274,8 @@ class ListenerForm(forms.Form):
             values["check_expected_classes"] = ",".join(sorted(values["check_expected_classes"]))
         for name in ("backend_port", "check_port"):
             values[name] = values.get(name) or None
+        if "redirect_port" in values:
+            values["redirect_port"] = values["redirect_port"] or None
         return values
 
 

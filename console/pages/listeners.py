@@ -1,6 +1,6 @@
 """Pages of listeners: the tab, the form, the health dialog, start, stop and delete."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
 from console.middleware import status_of
 from console.pages.instance_frame import FaultNote, find_load_balancer, instance_context
 from console.toasts import add_toast
-from proxy.snapshot import GroupKind
+from proxy.snapshot import GroupKind, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,11 @@ def create_listener(
 ) -> HttpResponse:
     """Add a listener on a page of its own."""
     load_balancer = find_load_balancer(request, Right.CHANGE, region_id, load_balancer_id)
-    form = ListenerForm(request.POST or None, groups=_groups(request, load_balancer))
+    form = ListenerForm(
+        request.POST or None,
+        groups=_groups(request, load_balancer),
+        https_ports=_https_ports(request, load_balancer),
+    )
     status = None
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -143,7 +147,10 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
     listener = _find(request, right, ids)
     load_balancer = listener.load_balancer
     form = ListenerForm(
-        request.POST or None, groups=_groups(request, load_balancer, listener), listener=listener
+        request.POST or None,
+        groups=_groups(request, load_balancer, listener),
+        https_ports=_https_ports(request, load_balancer),
+        listener=listener,
     )
     status = None
     if request.method == "POST" and form.is_valid():
@@ -173,6 +180,12 @@ def _groups(
     if listener is not None and listener.protocol not in PAIR_PROTOCOLS:
         kinds.remove(GroupKind.PRIMARY_SECONDARY)
     return groups.filter(kind__in=kinds).order_by("-kind", "name")
+
+
+def _https_ports(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Iterable[int]:
+    """Return the ports that an HTTP listener may redirect to."""
+    listeners = select_listeners(user=request.user, load_balancer=load_balancer)
+    return listeners.filter(protocol=Protocol.HTTPS).values_list("port", flat=True)
 
 
 def _form_page(

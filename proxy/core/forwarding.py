@@ -5,11 +5,13 @@ Fields that we own (Host, framing, ``X-Forwarded-For``, ``X-Request-Id``) are ta
 and written again in one place, so that a server sees each of them once.
 """
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from proxy.core.exceptions import RemoteProtocolError
+from proxy.core.http.compression import accepts_gzip
 from proxy.core.http.events import RequestFields, ResponseFields
 from proxy.core.http.framing import (
     content_length,
@@ -22,6 +24,7 @@ from proxy.core.http.headers import Field, list_members, values_of
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-connection",
         b"te",
@@ -31,24 +34,45 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _REQUEST_REWRITTEN = frozenset(
-    {b"host", b"content-length", b"expect", b"x-forwarded-for", b"x-request-id"}
+    {
+        b"host",
+        b"content-length",
+        b"expect",
+        b"proxy-authorization",
+        b"x-forwarded-for",
+        b"x-request-id",
+    }
 )
 # Servers with CGI-like variables cannot tell "_" from "-", so these would pose as ours.
 _LOOK_ALIKES = frozenset(
     {b"content_length", b"transfer_encoding", b"x_forwarded_for", b"x_request_id"}
 )
 _REQUEST_TAKEN_OUT = _HOP_BY_HOP | _REQUEST_REWRITTEN | _LOOK_ALIKES
-_RESPONSE_TAKEN_OUT = _HOP_BY_HOP | {b"content-length", b"x-request-id"}
+_RESPONSE_TAKEN_OUT = _HOP_BY_HOP | {b"content-length", b"proxy-authenticate", b"x-request-id"}
 
 _HOST = re.compile(
-    rb"(?:(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?)?"
+    rb"(?:(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)"
+    rb"(?::([0-9]{0,5}))?)?"
 )
+_MAX_FORWARDS = re.compile(rb"[0-9]{1,9}")
+MAX_PORT = 65535
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~+/=:@-]{1,128}")
 
 
 def is_host(value: bytes) -> bool:
     """Return whether the value is a host with an optional port (RFC 9110 section 7.2)."""
-    return _HOST.fullmatch(value) is not None
+    match = _HOST.fullmatch(value)
+    if match is None or int(match.group(2) or 0) > MAX_PORT:
+        return False
+    return match.group(1) is None or _is_ipv6(match.group(1))
+
+
+def _is_ipv6(text: bytes) -> bool:
+    try:
+        ipaddress.IPv6Address(text.decode("ascii"))
+    except ValueError:
+        return False
+    return True
 
 
 def request_fields(fields: Sequence[Field]) -> RequestFields:
@@ -68,8 +92,10 @@ def request_fields(fields: Sequence[Field]) -> RequestFields:
         keep_alive=b"keep-alive" in options,
         upgrade=upgrade,
         expect=expect,
+        max_forwards=_max_forwards(fields),
+        accepts_gzip=accepts_gzip(values_of(fields, b"accept-encoding")),
         forwarded_for=b", ".join(value for value in forwarded_for if value),
-        request_id=_request_id(fields),
+        request_id=None if b"x-request-id" in options else _request_id(fields),
         lines=lines,
         framing_line=framing_line,
         spliced=_spliced(host, lines, expect, framing_line),
@@ -118,6 +144,12 @@ def upgrade_lines(upgrade: bytes) -> bytes:
     return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % upgrade
 
 
+def is_offered(upgrade: bytes, offer: bytes) -> bool:
+    """Return whether the server switched to what was offered; without a name it has to be that."""
+    offered = {each.lower() for each in list_members([offer])}
+    return bool(offered) and {each.lower() for each in list_members([upgrade])} <= offered
+
+
 def _connection_options(fields: Sequence[Field]) -> frozenset[bytes]:
     values = values_of(fields, b"connection")
     return frozenset(option.lower() for option in list_members(values))
@@ -138,6 +170,13 @@ def _upgrade(fields: Sequence[Field], options: frozenset[bytes]) -> bytes:
         return b""
     protocols = list_members(values_of(fields, b"upgrade"))
     return b", ".join(each for each in protocols if not each.lower().startswith((b"h2", b"http")))
+
+
+def _max_forwards(fields: Sequence[Field]) -> int | None:
+    values = values_of(fields, b"max-forwards")
+    if len(values) == 1 and _MAX_FORWARDS.fullmatch(values[0]):
+        return int(values[0])
+    return None
 
 
 def _request_id(fields: Sequence[Field]) -> bytes | None:

@@ -4,8 +4,9 @@ A generation is replaced whole. Requests in flight keep the plan they started wi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from proxy.core.added_fields import AddedFields
 from proxy.core.health import Target
 from proxy.core.http.events import RequestHead
 from proxy.core.marks import Marks
@@ -42,6 +43,7 @@ class ListenerPlan:
         "_open_work",
         "_rules",
         "_schedulers",
+        "added_fields",
         "is_simple",
         "listener",
         "load_balancer",
@@ -62,13 +64,17 @@ class ListenerPlan:
         self.load_balancer = snapshot.load_balancer
         self.version = snapshot.version
         self.listener = listener
+        self.added_fields = AddedFields(listener, snapshot.load_balancer, snapshot.address) or None
+        self.is_simple = _is_simple(listener)
+        asks_servers = listener.redirect_port is None
         # One count for all plans of a listener: connections outlive the plan they began with.
         self._open_work: dict[str, int] = before._open_work if before else {}
 
         def route(use: Listener | ForwardingRule, known: Route | None) -> Route:
             destination = (snapshot.address, listener.port)
+            group = groups[use.group]
             settings = RouteSettings(
-                groups[use.group],
+                group if asks_servers else replace(group, servers=()),
                 listener.backend_port,
                 use.scheduler,
                 use.health_check,
@@ -84,7 +90,6 @@ class ListenerPlan:
             rule.id: route(rule, known_rules.get(rule.id)) for rule in listener.rules
         }
         self._rules = RuleTable(listener.rules)
-        self.is_simple = listener.forwarded_for and not listener.rules and listener.sticky is None
         routes = (self.route, *self.rule_routes.values())
         self._schedulers = tuple(each.scheduler for each in routes)
         self.targets = tuple(target for each in routes for target in each.targets)
@@ -173,6 +178,21 @@ def _stickiness(
         marks,
         is_secure=listener.protocol is Protocol.HTTPS,
         suffix="" if group.id == listener.group else f"_{marks.label(group.id)}",
+    )
+
+
+def _is_simple(listener: Listener) -> bool:
+    has_added_fields = (
+        listener.forwarded_proto
+        or listener.forwarded_port
+        or listener.forwarded_client_port
+        or listener.forwarded_instance_address
+        or listener.forwarded_instance_id
+    )
+    changes_answers = listener.gzip or listener.redirect_port is not None
+    has_choices = bool(listener.rules) or listener.sticky is not None
+    return (
+        listener.forwarded_for and not has_added_fields and not changes_answers and not has_choices
     )
 
 

@@ -15,3 +15,5 @@ class Reason(StrEnum):
     BAD_RESPONSE = "bad_response"
     REQUEST_TIMEOUT = "request_timeout"
     UPSTREAM_CLOSED = "upstream_closed"
+    REDIRECT = "redirect"
+    MAX_FORWARDS = "max_forwards"

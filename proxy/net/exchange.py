@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from proxy.core.exceptions import RemoteProtocolError
-from proxy.core.forwarding import upgrade_lines
-from proxy.core.http.bodies import COMPLETE, Body, UntilCloseBody, body_of
-from proxy.core.http.events import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
-from proxy.core.http.framing import response_framing_line, response_length
+from proxy.core.forwarding import is_offered, upgrade_lines
+from proxy.core.http.bodies import Body, UntilCloseBody, body_of
+from proxy.core.http.delivery import plan_delivery
+from proxy.core.http.events import RequestHead, ResponseHead
 from proxy.core.http.writer import (
     connection_line,
     write_interim_head,
@@ -31,6 +31,7 @@ from proxy.core.http.writer import (
 from proxy.core.reasons import Reason
 from proxy.core.stickiness import Session, Stickiness
 from proxy.net.connection import READ, WRITE
+from proxy.net.dates import date_line
 
 if TYPE_CHECKING:
     from proxy.core.generation import ListenerPlan
@@ -107,13 +108,15 @@ class Exchange:
         plan = client.service.plan
         if not plan.is_simple:
             self._read_session(plan)
-        head, listener = self._head, plan.listener
+        head = self._head
         first = write_request_head(
             head,
             peer=client.peer_text,
             request_id=self._request_id,
-            append_forwarded_for=listener.forwarded_for,
-            default_host=b"" if head.is_http_11 else _own_address(client),
+            append_forwarded_for=plan.listener.forwarded_for,
+            default_host=b"" if head.is_http_11 else client.own_address,
+            added=plan.added_fields,
+            client_port=client.peer[1],
         )
         if head.length:
             self._body = body_of(head.length)
@@ -305,11 +308,19 @@ class Exchange:
         """The server will send nothing more."""
         if not self._begun:
             self._on_unanswered()
-        elif is_clean and isinstance(self._response_body, UntilCloseBody):
-            self._finish()
-        else:
+        elif not is_clean or not self._end_response():
             self._count_failure()
             self._client.abort()
+
+    def _end_response(self) -> bool:
+        """Finish a response that ends with its connection; return False when it is cut."""
+        assert self._response_body is not None
+        last = self._response_body.end()
+        if last is None:
+            return False
+        if not last or self._client.deliver(last):
+            self._finish()
+        return True
 
     def _on_unanswered(self) -> None:
         """The server closed before its response was there: perhaps try again, else 502."""
@@ -383,7 +394,7 @@ class Exchange:
         if self._begun:
             self._client.abort()
         else:
-            self._client.refuse(error)
+            self._client.refuse(error, has_body=self._head.method != b"HEAD")
 
     def on_client_end(self) -> None:
         """The client will send nothing more."""
@@ -426,28 +437,19 @@ class Exchange:
     def _begin_response(self, upstream: "Upstream", head: ResponseHead) -> None:
         """Send the response's head together with what is here of its body."""
         request, client = self._head, self._client
-        length = response_length(head.status, head.fields, request.method)
-        is_decoded = length == CHUNKED and not request.is_http_11
         rest = upstream.reader.take_rest()
-        relay: Sequence[bytes | memoryview]
-        if length == len(rest):
-            # The usual case: small answers come whole.
-            body, relay, consumed = COMPLETE, (rest,), length
-        else:
-            body = body_of(length, decode=is_decoded)
-            relay, consumed = body.receive(memoryview(rest))
-        self._is_reusable = head.keep_alive and consumed == len(rest)
+        delivery = plan_delivery(request, head, rest, gzip=client.service.plan.listener.gzip)
+        self._is_reusable = head.keep_alive and delivery.consumed == len(rest)
         self._stays_open = (
             request.keep_alive
             and self._body is None
-            and length != UNTIL_CLOSE
-            and not is_decoded
+            and not delivery.ends_with_connection
             and client.may_stay_open
         )
-        framing_line = (
-            b"" if is_decoded else response_framing_line(head.status, head.fields, length)
+        connection = self._connection_line(head)
+        self._begin_relaying(
+            delivery.head, delivery.framing_line, connection, delivery.body, delivery.relay
         )
-        self._begin_relaying(head, framing_line, self._connection_line(head), body, relay)
 
     def _begin_relaying(
         self,
@@ -473,6 +475,7 @@ class Exchange:
             framing_line=framing_line,
             connection_line=connection,
             request_id=self._request_id,
+            date_line=b"" if head.fields.has_date else date_line(),
         )
         if client.deliver(b"".join((data, *relay)) if relay else data):
             self._go_on(body)
@@ -486,8 +489,10 @@ class Exchange:
     def _begin_tunnel(self, upstream: "Upstream", head: ResponseHead) -> None:
         """Both sides leave HTTP: from here on bytes are passed on as they come."""
         client = self._client
-        if not (self._head.is_http_11 and self._head.fields.upgrade):
-            raise RemoteProtocolError("101 without an upgrade")
+        if not (
+            self._head.is_http_11 and is_offered(head.fields.upgrade, self._head.fields.upgrade)
+        ):
+            raise RemoteProtocolError("101 without an upgrade that was asked for")
         self._is_tunnel = True
         self._body = UntilCloseBody()
         rest = upstream.reader.take_rest()
@@ -507,6 +512,7 @@ class Exchange:
         try:
             part = body.receive(data)
         except RemoteProtocolError:
+            self._count_failure()
             client.abort()
             return
         client.touch(client.service.plan.listener.request_timeout_s)
@@ -612,9 +618,3 @@ _STATUS_OF = {
     Reason.UPSTREAM_CLOSED: 502,
     Reason.UPSTREAM_TIMEOUT: 504,
 }
-
-
-def _own_address(client: "HttpClient") -> bytes:
-    """Return the address that the client connected to, as a Host."""
-    address, port = client.sock.getsockname()[:2]
-    return f"{address}:{port}".encode("ascii")

@@ -13,6 +13,7 @@ from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.health import Target
 from proxy.core.http.simple import REQUEST_BYTES, RESPONSE_BYTES, SimpleRequests
 from proxy.net.connection import READ
+from proxy.net.dates import date_line
 from proxy.net.exchange import Exchange
 from proxy.net.request_ids import new_request_id
 
@@ -137,7 +138,10 @@ class FastLane:
         upstream.pool.release(upstream)
         keep_alive = self._keep_alive
         lines = response.lines if keep_alive else response.closing_lines
-        answer = b"".join((lines, self._request_id, body))
+        if response.has_date:
+            answer = b"".join((lines, self._request_id, body))
+        else:
+            answer = b"".join((lines, self._request_id, b"\r\n", date_line()[:-2], body))
         client.complete(response.status, answer, keep_alive=keep_alive)
 
     def _hand_over(self) -> Exchange:

@@ -16,13 +16,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from proxy.core.exceptions import RemoteProtocolError
-from proxy.core.http.events import RequestFields
+from proxy.core.http.events import RequestFields, RequestHead
 from proxy.core.http.headers import BlockMemo
 from proxy.core.http.request_reader import RequestReader, request_memo
 from proxy.core.http.simple import SimpleRequests
 from proxy.core.http.writer import connection_line, write_own_answer
+from proxy.core.own_answers import OwnAnswer, own_answer
 from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
+from proxy.net.dates import date_line
 from proxy.net.exchange import Exchange
 from proxy.net.fast_lane import FastLane
 from proxy.net.request_ids import new_request_id
@@ -233,9 +235,38 @@ class HttpClient(Connection):
         self._waits_for_head = False
         self.service.counters.requests += 1
         request_id = head.fields.request_id or new_request_id()
+        own = own_answer(
+            head,
+            redirect_port=self.service.plan.listener.redirect_port,
+            default_host=self.own_address if not head.is_http_11 else b"",
+        )
+        if own is not None:
+            return self._answer_alone(head, request_id, own)
         self._exchange = exchange = Exchange(self, head, request_id)
         exchange.begin()
         return True
+
+    def _answer_alone(self, head: RequestHead, request_id: bytes, own: OwnAnswer) -> bool:
+        """Answer without a server; a body, which nobody wants, ends the connection."""
+        stays_open = head.keep_alive and not head.length and self.may_stay_open
+        self.answer(
+            own.status,
+            own.reason,
+            request_id,
+            stays_open=stays_open,
+            is_http_11=head.is_http_11,
+            has_body=head.method != b"HEAD",
+            lines=own.lines,
+        )
+        if not stays_open:
+            self.finish(stays_open=False)
+        return stays_open and self.is_open
+
+    @property
+    def own_address(self) -> bytes:
+        """Return the address that the client connected to, as a Host."""
+        address, port = self.sock.getsockname()[:2]
+        return f"{address}:{port}".encode("ascii")
 
     def _wait_for_head(self) -> None:
         if self._saw_end:
@@ -335,10 +366,12 @@ class HttpClient(Connection):
         else:
             self._finish_last(lingers=lingers or self.reader.has_input)
 
-    def refuse(self, error: RemoteProtocolError) -> None:
+    def refuse(self, error: RemoteProtocolError, *, has_body: bool | None = None) -> None:
         """Answer a request that breaks the protocol; its connection cannot be used any more."""
         reason = Reason.REQUEST_TIMEOUT if error.status == 408 else Reason.BAD_REQUEST
-        self.answer(error.status, reason, new_request_id(), stays_open=False)
+        if has_body is None:
+            has_body = not self.reader.begins_with_head_method
+        self.answer(error.status, reason, new_request_id(), stays_open=False, has_body=has_body)
         self.finish(stays_open=False)
 
     def answer(
@@ -350,6 +383,7 @@ class HttpClient(Connection):
         stays_open: bool,
         is_http_11: bool = True,
         has_body: bool = True,
+        lines: bytes = b"",
     ) -> None:
         """Send an answer of our own."""
         self.service.counters.count_response(status)
@@ -359,6 +393,8 @@ class HttpClient(Connection):
                 reason=reason,
                 request_id=request_id,
                 connection=connection_line(keep_alive=stays_open, is_http_11=is_http_11),
+                date_line=date_line(),
+                lines=lines,
                 has_body=has_body,
             )
         )

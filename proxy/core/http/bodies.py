@@ -20,9 +20,14 @@ from proxy.core.http.events import CHUNKED, UNTIL_CLOSE, BodyPart
 from proxy.core.http.headers import parse_request_fields
 from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 
-# 15 hexadecimal digits stay below 2**63. White space may only stand before an extension.
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*+)?\r\n")
-_SIZE_LINE_BEGIN = re.compile(rb"[0-9A-Fa-f]{1,15}(?:[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?)?\r?")
+# White space may only stand before an extension.
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]++)([ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?\r\n")
+_SIZE_LINE_BEGIN = re.compile(
+    rb"0*+(?:[1-9A-Fa-f][0-9A-Fa-f]{0,14})?+(?<=[0-9A-Fa-f])"
+    rb"(?:[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?)?\r?"
+)
+MAX_SIZE_DIGITS = 15
+"""So many hexadecimal digits stay below 2**63."""
 
 
 class Body(Protocol):
@@ -32,6 +37,9 @@ class Body(Protocol):
 
     def receive(self, data: memoryview) -> BodyPart:
         """Take the next input; raise RemoteProtocolError when it is malformed."""
+
+    def end(self) -> bytes | None:
+        """Return the last bytes when the connection's end is the body's, None when it is cut."""
 
 
 class LengthBody:
@@ -53,6 +61,9 @@ class LengthBody:
         self.done = self._left == 0
         return BodyPart([data] if size else [], size)
 
+    def end(self) -> None:
+        """A body that is not complete yet is cut."""
+
 
 COMPLETE: Body = LengthBody(0)
 """A body that has no more to come."""
@@ -69,6 +80,10 @@ class UntilCloseBody:
     def receive(self, data: memoryview) -> BodyPart:
         """Take all of the input."""
         return BodyPart([data] if data else [], len(data))
+
+    def end(self) -> bytes:
+        """The connection's end is the body's; nothing more goes further."""
+        return b""
 
 
 class _State(IntEnum):
@@ -112,6 +127,9 @@ class ChunkedBody:
                 at = self._receive_trailer(data, at, relay)
         return BodyPart(relay.finish(), at)
 
+    def end(self) -> None:
+        """A body without its last chunk is cut."""
+
     def _begin_data_end(self) -> None:
         self._state = _State.DATA_END
         self._left = 2
@@ -132,14 +150,18 @@ class ChunkedBody:
         match = None if self._line else _SIZE_LINE.match(data, at)
         if match is None:
             return self._collect_size_line(data, at, relay)
-        if not self._decode:
+        self._check_line(match.end() - at)
+        digits = match.group(1)
+        if len(digits) > MAX_SIZE_DIGITS:
+            digits = _shorter(digits)
+            self._relay_size(digits, relay)
+        elif not self._decode:
             if match.group(2) is None:
                 relay.add(at, match.end())
             else:
                 relay.add(at, match.end(1))
                 relay.add(match.end() - 2, match.end())
-        self._check_line(match.end() - at)
-        self._begin_chunk(int(match.group(1), 16))
+        self._begin_chunk(int(digits, 16))
         return match.end()
 
     def _collect_size_line(self, data: memoryview, at: int, relay: "_Ranges") -> int:
@@ -151,10 +173,14 @@ class ChunkedBody:
         match = _SIZE_LINE.fullmatch(line)
         if match is None:
             raise RemoteProtocolError("malformed chunk size")
-        if not self._decode:
-            relay.add_bytes(match.group(1) + b"\r\n")
-        self._begin_chunk(int(match.group(1), 16))
+        digits = _shorter(match.group(1))
+        self._relay_size(digits, relay)
+        self._begin_chunk(int(digits, 16))
         return at
+
+    def _relay_size(self, digits: bytes, relay: "_Ranges") -> None:
+        if not self._decode:
+            relay.add_bytes(digits + b"\r\n")
 
     def _begin_chunk(self, size: int) -> None:
         self._left = size
@@ -202,6 +228,16 @@ class ChunkedBody:
     def _check_line(self, size: int) -> None:
         if size > self._limits.max_chunk_line_bytes:
             raise RemoteProtocolError("a line of a chunked body is too long")
+
+
+def _shorter(digits: bytes) -> bytes:
+    """Return the size without zeros in front when they are more than any server would read."""
+    if len(digits) <= MAX_SIZE_DIGITS:
+        return digits
+    digits = digits.lstrip(b"0") or b"0"
+    if len(digits) > MAX_SIZE_DIGITS:
+        raise RemoteProtocolError("chunk is too large")
+    return digits
 
 
 class _Ranges:

@@ -28,6 +28,8 @@ class RequestFields:
     keep_alive: bool
     upgrade: bytes
     expect: bytes
+    max_forwards: int | None
+    accepts_gzip: bool
     forwarded_for: bytes
     request_id: bytes | None
     lines: bytes

@@ -15,7 +15,7 @@ from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 
 _LINE = re.compile(rb"(" + TOKEN + rb"+) ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])")
 _LINE_BEGIN = re.compile(TOKEN + rb"+(?: [\x21\x22\x24-\x7e]*(?: [HTP/0-9.]*\r?)?)?")
-_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp]://([^/?]+)(/[^?]*)?(\?.*)?", re.DOTALL)
+_ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]+)(/[^?]*)?(\?.*)?", re.DOTALL)
 
 
 class RequestReader:
@@ -36,6 +36,11 @@ class RequestReader:
     def has_input(self) -> bool:
         """Return whether there are bytes that no head or body has taken."""
         return bool(self._buffer)
+
+    @property
+    def begins_with_head_method(self) -> bool:
+        """Return whether the next request is a HEAD, so that not even an error has a body."""
+        return self._buffer.startswith(b"HEAD ")
 
     @property
     def buffered_bytes(self) -> int:

@@ -64,9 +64,12 @@ class ResponseReader:
         if match is None:
             raise RemoteProtocolError("malformed status line")
         minor, status_text, status = match.groups()
+        if len(status_text) == len(status):
+            status_text += b" "  # the space belongs to the line even without a phrase
         fields = self._memo.look_up(block)
         is_http_11 = minor == b"1"
-        keep_alive = (is_http_11 or fields.keep_alive) and not fields.close
+        # RFC 9112 section 6.1: chunks of HTTP/1.0 are read, but nothing after them is trusted.
+        keep_alive = (is_http_11 or (fields.keep_alive and not fields.chunked)) and not fields.close
         return ResponseHead(int(status), status_text, is_http_11, keep_alive, fields)
 
     def _check_unfinished(self) -> None:

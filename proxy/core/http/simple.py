@@ -117,6 +117,7 @@ class SimpleResponse(NamedTuple):
     lines: bytes
     closing_lines: bytes
     length: int
+    has_date: bool
 
 
 class SimpleResponses:
@@ -164,5 +165,9 @@ def _simple_response(head: ResponseHead) -> SimpleResponse | None:
     framing_line = response_framing_line(head.status, head.fields, length)
     lines = b"HTTP/1.1 %b\r\n%b%b" % (head.status_text, head.fields.lines, framing_line)
     return SimpleResponse(
-        head.status, lines + _REQUEST_ID, b"%b%b%b" % (lines, CLOSE, _REQUEST_ID), length
+        head.status,
+        lines + _REQUEST_ID,
+        b"%b%b%b" % (lines, CLOSE, _REQUEST_ID),
+        length,
+        head.fields.has_date,
     )

@@ -5,14 +5,17 @@ whatever came in. Every response goes out as HTTP/1.1 with the request id, and s
 close`` when the connection ends with it.
 """
 
+import re
 from http import HTTPStatus
 
+from proxy.core.added_fields import AddedFields
 from proxy.core.forwarding import host_line, upgrade_lines
 from proxy.core.http.events import RequestHead, ResponseHead
 
 CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
+_MAX_FORWARDS = re.compile(rb"^Max-Forwards:[^\n]*\n", re.IGNORECASE | re.MULTILINE)
 _OWN_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -23,17 +26,24 @@ def write_request_head(
     request_id: bytes,
     append_forwarded_for: bool,
     default_host: bytes,
+    added: AddedFields | None = None,
+    client_port: int = 0,
 ) -> bytes:
     """Return the head that the server gets.
 
-    ``peer`` is the client's address; ``default_host`` stands in for the host that an HTTP/1.0
-    request may lack.
+    ``peer`` and ``client_port`` are the client's address; ``default_host`` stands in for the host
+    that an HTTP/1.0 request may lack; ``added`` are the fields that the listener adds.
     """
     fields = head.fields
     if head.authority is None and head.is_http_11 and not fields.upgrade:
         block = fields.spliced
     else:
         block = _special_block(head, default_host)
+    if fields.max_forwards is not None and head.method in {b"TRACE", b"OPTIONS"}:
+        left = b"Max-Forwards: %d\r\n" % (fields.max_forwards - 1)
+        block = _MAX_FORWARDS.sub(left, block)
+    if added is not None:
+        block = added.add_to(block, client_port)
     forwarded_for = fields.forwarded_for
     if append_forwarded_for:
         forwarded_for = b"%b, %b" % (forwarded_for, peer) if forwarded_for else peer
@@ -66,12 +76,18 @@ def write_interim_head(head: ResponseHead) -> bytes:
 
 
 def write_response_head(
-    head: ResponseHead, *, framing_line: bytes, connection_line: bytes, request_id: bytes
+    head: ResponseHead,
+    *,
+    framing_line: bytes,
+    connection_line: bytes,
+    request_id: bytes,
+    date_line: bytes = b"",
 ) -> bytes:
-    """Return a final response's head as the client gets it."""
-    return b"HTTP/1.1 %b\r\n%b%b%bX-Request-Id: %b\r\n\r\n" % (
+    """Return a final response's head as the client gets it, with the date that it may lack."""
+    return b"HTTP/1.1 %b\r\n%b%b%b%bX-Request-Id: %b\r\n\r\n" % (
         head.status_text,
         head.fields.lines,
+        b"" if head.fields.has_date else date_line,
         framing_line,
         connection_line,
         request_id,
@@ -91,9 +107,14 @@ def write_own_answer(
     reason: str,
     request_id: bytes,
     connection: bytes,
+    date_line: bytes = b"",
+    lines: bytes = b"",
     has_body: bool = True,
 ) -> bytes:
-    """Return a whole answer of our own; its short text names the reason and the request."""
+    """Return a whole answer of our own; its short text names the reason and the request.
+
+    ``lines`` are further header lines that belong to it.
+    """
     status_text = f"{status} {_OWN_PHRASES[status]}"
     text = f"{status_text}\nreason: {reason}\nrequest id: {request_id.decode('ascii')}\n"
     head = (
@@ -103,8 +124,10 @@ def write_own_answer(
         "Cache-Control: no-store\r\n"
         f"X-OpenCLB-Reason: {reason}\r\n"
     )
-    return b"%b%bX-Request-Id: %b\r\n\r\n%b" % (
+    return b"%b%b%b%bX-Request-Id: %b\r\n\r\n%b" % (
         head.encode("ascii"),
+        date_line,
+        lines,
         connection,
         request_id,
         text.encode("ascii") if has_body else b"",

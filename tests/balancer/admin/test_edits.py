@@ -153,8 +153,8 @@ def test_a_wrong_weight_is_a_form_error(site: Client, estate, weight):
 
 def test_a_refusal_of_a_service_stands_at_its_field_and_keeps_what_was_typed(site, estate):
     url = address(Listener, "change", estate.listener.pk)
-    answer = submit(site, url, gzip_enabled="on", name="typed")
-    assert "gzip_enabled" in errors_of(answer)
+    answer = submit(site, url, syn_proxy="on", name="typed")
+    assert "syn_proxy" in errors_of(answer)
     assert fields_of(answer)["name"] == "typed"
     estate.listener.refresh_from_db()
     assert estate.listener.name == "http"

@@ -130,19 +130,16 @@ def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("gzip_enabled", True),
         ("sticky_enabled", True),
         ("persistence_timeout_s", 60),
         ("drain_enabled", True),
         ("proxy_protocol_v2", True),
         ("bandwidth_mbps", 10),
-        ("forwarded_proto", True),
         ("tls_policy", "tls_1_0"),
         ("http2_enabled", True),
         ("access_enabled", True),
         ("access_lists", ["acl-1"]),
         ("failover_enabled", True),
-        ("redirect_port", 443),
     ],
 )
 def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
@@ -157,6 +154,10 @@ def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
         (Protocol.TCP, "idle_timeout_s", 30),
         (Protocol.TCP, "request_timeout_s", 30),
         (Protocol.TCP, "forwarded_for", False),
+        (Protocol.TCP, "forwarded_proto", True),
+        (Protocol.UDP, "forwarded_instance_id", True),
+        (Protocol.TCP, "gzip_enabled", True),
+        (Protocol.TCP, "redirect_port", 443),
         (Protocol.HTTP, "established_timeout_s", 100),
         (Protocol.UDP, "established_timeout_s", 100),
         (Protocol.UDP, "idle_timeout_s", 30),
@@ -175,6 +176,7 @@ def test_options_in_force_pass():
     check_listener_supported({"protocol": "http", "idle_timeout_s": 30, "forwarded_for": False})
     check_listener_supported({"protocol": "tcp", "established_timeout_s": 100})
     check_listener_supported({"protocol": "tcp", "idle_timeout_s": 15})
+    check_listener_supported({"protocol": "http", "gzip_enabled": True, "redirect_port": 443})
 
 
 @pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP])

@@ -345,3 +345,48 @@ def test_health_dialog_names_each_server_with_word_and_cause(operator, page, est
 def test_listener_of_another_instance_is_404(operator, estate):
     other = estate.add_load_balancer("127.88.0.9").get_absolute_url()
     assert operator.get(f"{other}/listeners/{estate.listener.public_id}/edit").status_code == 404
+
+
+# --- HTTP options --------------------------------------------------------------------------------
+
+HTTP = {**NEW, "protocol": "http", "check_kind": "http"}
+
+
+def test_http_options_are_stored_as_they_stand_in_the_form(operator, tab):
+    """console-ui.md 2.4: added headers and gzip; gzip is on unless it is turned off."""
+    page = shown(operator.get(f"{tab}/new"))
+    values = shown_values(page, "data-guard")
+    assert values["gzip_enabled"] == values["forwarded_for"] == ["on"]
+    assert "forwarded_proto" not in values
+    assert "Needs an HTTPS listener" in page
+    switches = {"gzip_enabled": "on", "forwarded_for": "on", "forwarded_instance_id": "on"}
+    assert operator.post(f"{tab}/new", {**HTTP, **switches}).status_code == 302
+    made = Listener.objects.get(port=9000)
+    assert (made.gzip_enabled, made.forwarded_for, made.forwarded_instance_id) == (True,) * 3
+    assert not made.forwarded_proto
+    values = shown_values(shown(operator.get(f"{tab}/{made.public_id}/edit")), "data-guard")
+    assert {name for name in values if name.startswith("forwarded")} == {
+        "forwarded_for",
+        "forwarded_instance_id",
+    }
+
+
+def test_redirecting_listener_needs_no_servers(operator, tab, estate):
+    """console-ui.md F10.6."""
+    Listener.objects.create(
+        load_balancer=estate.load_balancer, protocol="https", port=443, name="https"
+    )
+    assert "HTTPS: 443" in shown(operator.get(f"{tab}/new"))
+    redirecting = {**HTTP, "redirect_port": "443", "backend_port": ""}
+    assert operator.post(f"{tab}/new", redirecting)["Location"] == tab
+    assert Listener.objects.get(port=9000).redirect_port == 443
+    text = shown(operator.get(tab))
+    assert "Redirects to HTTPS" in text
+    check_markup(text)
+
+
+@pytest.mark.parametrize("port", ["444", "80", "x"])
+def test_redirection_to_what_is_no_https_listener_is_refused(operator, tab, estate, port):
+    response = operator.post(f"{tab}/new", {**HTTP, "redirect_port": port})
+    assert response.status_code == 422
+    assert not Listener.objects.filter(port=9000).exists()
