@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -84,6 +85,11 @@ BEHIND_TLS = env.env_bool("OPENCLB_BEHIND_TLS", default=False)
 if BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_SSL_REDIRECT = True
+    # Probes of our own health come from the same machine, without TLS in between.
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+# What else runs under the same domain, and browsers' built-in lists, are not ours to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 # A browser has one cookie jar per host, not per port: two installations need two names.
 SESSION_COOKIE_NAME = f"openclb_session_{HTTP_ADDRESS.port}"
@@ -97,6 +103,7 @@ X_FRAME_OPTIONS = "DENY"
 
 
 INSTALLED_APPS = [
+    "axes",
     "balancer.apps.BalancerConfig",
     "console",
     "django.contrib.admin",
@@ -126,6 +133,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "console.middleware.HtmxAnswerMiddleware",
     "console.middleware.BalancerErrorMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "console.urls"
 WSGI_APPLICATION = "console.wsgi.application"
@@ -150,8 +158,32 @@ LOGOUT_REDIRECT_URL = "/login/"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+OPENCLB_TRUSTED_PROXIES = env.env_networks("OPENCLB_TRUSTED_PROXIES")
+"""Hops in front of the web process whose X-Forwarded-For is believed."""
+AXES_FAILURE_LIMIT = env.env_int("OPENCLB_LOGIN_FAILURES", 5, at_least=1, at_most=100)
+AXES_COOLOFF_TIME = timedelta(minutes=env.env_int("OPENCLB_LOGIN_WAIT_MIN", 15, at_least=1))
+# By user and address together: nobody can lock out a user who signs in from somewhere else.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+# Trying on during the wait does not make it longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "console.login_guard.client_address"
+AXES_LOCKOUT_CALLABLE = "console.login_guard.refuse_locked_out"
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 # --- database ------------------------------------------------------------------------------------
 

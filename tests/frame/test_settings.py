@@ -122,3 +122,13 @@ def test_every_setting_is_documented(tmp_path):
     page = Path("docs/settings.md").read_text()
     missing = [name for name in ended.stdout.split() if f"`{name}`" not in page]
     assert not missing
+
+
+DEPLOY = "import django; django.setup(); from django.core.management import call_command as c\n"
+
+
+def test_production_mode_passes_the_deployment_check(tmp_path):
+    """Issue 4, section 4: safe by default behind TLS."""
+    code = DEPLOY + "c('check', deploy=True, fail_level='WARNING')"
+    ended = start(tmp_path, code=code, OPENCLB_BEHIND_TLS="1")
+    assert (ended.returncode, ended.stderr) == (0, "")
