@@ -17,6 +17,7 @@ from balancer.constants import (
 )
 from balancer.domain.names import check_group_name, check_listener_description
 from balancer.domain.numbers import read_integer
+from balancer.domain.persistence import PERSISTENCE_CHECKERS
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
@@ -203,4 +204,5 @@ _CHECKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "check_expected_answer": lambda value: _check_udp_text(
         value, "check_expected_answer", "Expected answer"
     ),
+    **PERSISTENCE_CHECKERS,
 }

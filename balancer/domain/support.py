@@ -43,10 +43,6 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "access_enabled": (False, "Access control"),
     "access_kind": ("", "Access control"),
     "access_lists": ([], "Access control"),
-    "sticky_enabled": (False, "Session persistence"),
-    "sticky_kind": ("", "Session persistence"),
-    "cookie_timeout_s": (None, "Session persistence"),
-    "cookie_name": ("", "Session persistence"),
 }
 
 _HTTP: Final = (Protocol.HTTP, Protocol.HTTPS)
@@ -68,6 +64,10 @@ ONLY_FOR: Final[Mapping[str, tuple[tuple[Protocol, ...], Any, str]]] = {
         DEFAULT_ESTABLISHED_TIMEOUT_S,
         "The timeout of connections",
     ),
+    "sticky_enabled": (_HTTP, False, "Session persistence by cookie"),
+    "sticky_kind": (_HTTP, "", "Session persistence by cookie"),
+    "cookie_timeout_s": (_HTTP, None, "Session persistence by cookie"),
+    "cookie_name": (_HTTP, "", "Session persistence by cookie"),
     "check_request": ((Protocol.UDP,), "", "A UDP check request"),
     "check_expected_answer": ((Protocol.UDP,), "", "A UDP check answer"),
 }

@@ -15,6 +15,7 @@ from balancer.domain.listeners import (
     check_scheduler_allowed,
     check_udp_answer,
 )
+from balancer.domain.persistence import check_persistence
 from balancer.domain.quotas import check_quota
 from balancer.domain.support import check_listener_supported
 from balancer.domain.weights import check_port
@@ -223,6 +224,12 @@ def _check_whole(listener: Listener) -> None:
     _check_group(listener)
     _check_redirect(listener)
     check_udp_answer(listener.check_request, listener.check_expected_answer)
+    check_persistence(
+        sticky_enabled=listener.sticky_enabled,
+        sticky_kind=listener.sticky_kind,
+        cookie_timeout_s=listener.cookie_timeout_s,
+        cookie_name=listener.cookie_name,
+    )
 
 
 def _check_group(listener: Listener) -> None:

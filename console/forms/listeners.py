@@ -33,6 +33,13 @@ from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
 from console.forms.listener_http import HTTP_OPTIONS, HttpFields
+from console.forms.listener_persistence import (
+    PERSISTENCE_FIELDS,
+    PersistenceFields,
+    initial_persistence,
+    persistence_check,
+    unused_persistence,
+)
 from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
 
 PROTOCOLS = [
@@ -64,7 +71,7 @@ SCHEDULER_NOTES: Mapping[str, str] = {
 }
 EXPECTED_CLASSES = [(str(first), f"{first}xx") for first in range(2, 6)]
 PROTOCOL_ONLY = {
-    Protocol.HTTP: ("idle_timeout_s", "request_timeout_s", *HTTP_OPTIONS),
+    Protocol.HTTP: ("idle_timeout_s", "request_timeout_s", *HTTP_OPTIONS, *PERSISTENCE_FIELDS),
     Protocol.TCP: ("established_timeout_s",),
     Protocol.UDP: ("check_request", "check_expected_answer"),
 }
@@ -93,7 +100,7 @@ class GroupChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not
         return f"{kind} group {obj.name}"
 
 
-class ListenerForm(HttpFields):
+class ListenerForm(HttpFields, PersistenceFields):
     """What a listener is, where its requests go and how its servers are checked."""
 
     protocol = forms.ChoiceField(
@@ -223,6 +230,7 @@ class ListenerForm(HttpFields):
         self._ask(partial(check_options, given, protocol=protocol))
         if (group := options["server_group"]) is not None:
             self._ask(partial(check_group_kind, group.kind, protocol=protocol))
+        self._ask(persistence_check(options))
         request, answer = options.get("check_request", ""), options.get("check_expected_answer", "")
         self._ask(partial(check_udp_answer, request, answer))
         return values
@@ -253,6 +261,7 @@ class ListenerForm(HttpFields):
         protocol = self.protocol_value
         others = (names for owner, names in PROTOCOL_ONLY.items() if owner != protocol)
         unused = tuple(itertools.chain.from_iterable(others))
+        unused += unused_persistence(self.cleaned_data)
         is_asked_by_http = protocol == Protocol.HTTP or (
             protocol == Protocol.TCP and self.cleaned_data.get("check_kind") == CheckKind.HTTP
         )
@@ -291,6 +300,9 @@ def initial_of(listener: Listener) -> dict[str, Any]:
     values = {name: getattr(listener, name) for name in names}
     values["server_group"] = None if group is None or group.is_default else group.public_id
     values["check_expected_classes"] = listener.check_expected_classes.split(",")
+    for name in PERSISTENCE_FIELDS:
+        del values[name]
+    values |= initial_persistence(listener)
     values["expected"] = listener.edit_number
     values["start"] = listener.status == ListenerStatus.RUNNING
     return values

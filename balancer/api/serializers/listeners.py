@@ -8,6 +8,7 @@ from balancer.constants import (
     CHECK_INTERVAL_RANGE_S,
     CHECK_THRESHOLD_RANGE,
     CHECK_TIMEOUT_RANGE_S,
+    COOKIE_TIMEOUT_RANGE_S,
     ESTABLISHED_TIMEOUT_RANGE_S,
     IDLE_TIMEOUT_RANGE_S,
     MAX_NAME_CHARACTERS,
@@ -29,6 +30,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "idle_timeout_s": IDLE_TIMEOUT_RANGE_S,
     "request_timeout_s": REQUEST_TIMEOUT_RANGE_S,
     "established_timeout_s": ESTABLISHED_TIMEOUT_RANGE_S,
+    "cookie_timeout_s": COOKIE_TIMEOUT_RANGE_S,
 }
 
 IDENTITY = ["load_balancer", "protocol", "port"]

@@ -108,6 +108,17 @@ def test_scheduler_is_chosen_and_a_hash_needs_a_guaranteed_instance(operator, es
     assert operator.patch(path, {"scheduler": "source_hash"}).json()["scheduler"] == "source_hash"
 
 
+def test_session_persistence_of_an_http_listener(operator, estate):
+    path = f"{LIST}{estate.listener.public_id}/"
+    assert "cookie_timeout_s" in fields_of(operator.patch(path, {"cookie_timeout_s": 0}))
+    refused = operator.patch(path, {"sticky_enabled": True, "sticky_kind": "insert"})
+    assert fields_of(refused).keys() == {"cookie_timeout_s"}
+    values = {"sticky_enabled": True, "sticky_kind": "rewrite", "cookie_name": "JSESSIONID"}
+    answer = operator.patch(path, values)
+    assert answer.status_code == 200, answer.content
+    assert {name: answer.json()[name] for name in values} == values
+
+
 def test_it_is_stopped_started_and_deleted(operator, estate):
     path = f"{LIST}{estate.listener.public_id}/"
     assert operator.post(path + "stop/").json()["status"] == "stopped"

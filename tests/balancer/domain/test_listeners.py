@@ -22,6 +22,7 @@ RANGES = [
     ("established_timeout_s", 10, 900),
     ("backend_port", 1, 65535),
     ("check_port", 1, 65535),
+    ("cookie_timeout_s", 1, 86400),
 ]
 
 
@@ -36,8 +37,8 @@ def test_options_keep_their_documented_ranges(option, lowest, highest):
         assert refused.value.fields.keys() == {option}
 
 
-@pytest.mark.parametrize("option", ["backend_port", "check_port"])
-def test_ports_may_be_left_empty(option):
+@pytest.mark.parametrize("option", ["backend_port", "check_port", "cookie_timeout_s"])
+def test_some_numbers_may_be_left_empty(option):
     assert check_options({option: ""}, protocol=Protocol.TCP) == {option: None}
     assert check_options({option: None}, protocol=Protocol.TCP) == {option: None}
 
@@ -50,6 +51,9 @@ def test_ports_may_be_left_empty(option):
         ("check_host", ["", "example.com", "a" * 80], ["a" * 81, "a b", "x\r\ny", "a/b"]),
         ("check_method", ["HEAD", "GET"], ["POST", "head", None]),
         ("check_expected_classes", ["2", "2,3", "2,3,4,5"], ["", "1", "6", "2;3", "22", "2,"]),
+        ("cookie_name", ["", "JSESSIONID", "a" * 200, "a$", "connect.sid"], ["a" * 201, "$a"]),
+        ("cookie_name", ["_1"], ["a b", "a,b", "a;b", "a=b", "\u00e9", "a\r\nb", 5]),
+        ("sticky_kind", ["", "insert", "rewrite"], ["server", None, 5]),
         ("name", ["k8s/80/web"], ["a b", "a" * 81]),
     ],
 )
@@ -130,7 +134,6 @@ def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("sticky_enabled", True),
         ("persistence_timeout_s", 60),
         ("drain_enabled", True),
         ("proxy_protocol_v2", True),
@@ -158,6 +161,8 @@ def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
         (Protocol.UDP, "forwarded_instance_id", True),
         (Protocol.TCP, "gzip_enabled", True),
         (Protocol.TCP, "redirect_port", 443),
+        (Protocol.TCP, "sticky_enabled", True),
+        (Protocol.UDP, "cookie_timeout_s", 60),
         (Protocol.HTTP, "established_timeout_s", 100),
         (Protocol.UDP, "established_timeout_s", 100),
         (Protocol.UDP, "idle_timeout_s", 30),

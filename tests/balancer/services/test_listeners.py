@@ -14,7 +14,7 @@ from balancer.services.listeners import (
     update_listener,
 )
 from balancer.snapshot.compiler import compile_snapshot
-from proxy.snapshot import CheckKind, GroupKind, Protocol
+from proxy.snapshot import CheckKind, GroupKind, Protocol, Sticky, StickyKind
 
 IN_FORCE = {
     "public_id",
@@ -327,7 +327,11 @@ def test_a_group_is_recorded_by_its_id(actor, estate, recorder):
         ({"status": "stopped"}, "status"),
         ({"request_timeout_s": 181}, "request_timeout_s"),
         ({"established_timeout_s": 100}, "established_timeout_s"),
-        ({"sticky_enabled": True}, "sticky_enabled"),
+        ({"sticky_enabled": True}, "sticky_kind"),
+        ({"sticky_enabled": True, "sticky_kind": "insert"}, "cookie_timeout_s"),
+        ({"sticky_enabled": True, "sticky_kind": "rewrite"}, "cookie_name"),
+        ({"cookie_timeout_s": 86401}, "cookie_timeout_s"),
+        ({"cookie_name": "a;b"}, "cookie_name"),
     ],
 )
 def test_a_bad_change_changes_nothing(actor, estate, recorder, changes, field):
@@ -337,6 +341,28 @@ def test_a_bad_change_changes_nothing(actor, estate, recorder, changes, field):
     estate.listener.refresh_from_db()
     assert estate.listener.idle_timeout_s == 15
     recorder.assert_nothing_happened()
+
+
+def test_persistence_reaches_the_proxies_and_keeps_its_settings_while_it_is_off(
+    actor, estate, recorder
+):
+    """Like a health check that is off: the settings wait."""
+    on = {"sticky_enabled": True, "sticky_kind": "insert", "cookie_timeout_s": "300"}
+    update_listener(actor=actor, listener=estate.listener, **on)
+    assert recorder.entry().after["cookie_timeout_s"] == 300
+    assert compiled_sticky(estate) == Sticky(StickyKind.INSERT, cookie_timeout_s=300)
+    update_listener(actor=actor, listener=estate.listener, sticky_kind="rewrite", cookie_name="sid")
+    assert compiled_sticky(estate) == Sticky(StickyKind.REWRITE, cookie_name="sid")
+    update_listener(actor=actor, listener=estate.listener, sticky_enabled=False)
+    assert compiled_sticky(estate) is None
+    update_listener(actor=actor, listener=estate.listener, sticky_enabled=True)
+    assert compiled_sticky(estate) == Sticky(StickyKind.REWRITE, cookie_name="sid")
+    assert recorder.published == 4
+
+
+def compiled_sticky(estate) -> Sticky | None:
+    [listener] = compile_snapshot(estate.load_balancer, version=1).listeners
+    return listener.sticky
 
 
 def test_a_stale_change_is_refused(actor, estate):

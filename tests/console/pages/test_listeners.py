@@ -112,6 +112,50 @@ def test_reason_of_a_proxy_stands_at_the_listener(operator, tab, estate, monkeyp
 # --- form ---
 
 
+STICKY = {"sticky_enabled": "on", "cookie_timeout_s": "600", "cookie_name": "sid"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [
+        pytest.param("insert", ("insert", 600, ""), id="insert"),
+        pytest.param("rewrite", ("rewrite", None, "sid"), id="rewrite"),
+    ],
+)
+def test_persistence_keeps_what_its_kind_needs_and_comes_back(operator, tab, kind, stored):
+    answer = operator.post(f"{tab}/new", NEW | STICKY | {"protocol": "http", "sticky_kind": kind})
+    assert answer.status_code == 302, shown(answer)
+    listener = Listener.objects.get(port=9000)
+    assert listener.sticky_enabled
+    assert (listener.sticky_kind, listener.cookie_timeout_s, listener.cookie_name) == stored
+    page = shown(operator.get(f"{tab}/{listener.public_id}/edit"))
+    check_markup(page)
+    values = shown_values(page, "data-guard")
+    assert (values["sticky_kind"], values["sticky_enabled"]) == ([kind], ["on"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sticky_kind": "insert", "cookie_timeout_s": ""}, "An inserted cookie needs a timeout"),
+        ({"sticky_kind": "insert", "cookie_timeout_s": "86401"}, "from 1 to 86400; given: 86401"),
+        ({"sticky_kind": "rewrite", "cookie_name": ""}, "Rewriting needs the name"),
+        ({"sticky_kind": "rewrite", "cookie_name": "a b"}, "A cookie name has 1 to 200"),
+    ],
+)
+def test_persistence_that_is_not_whole_is_refused_at_its_field(operator, tab, changes, message):
+    answer = operator.post(f"{tab}/new", NEW | STICKY | {"protocol": "http"} | changes)
+    assert answer.status_code == 422
+    assert message in shown(answer)
+    assert Listener.objects.count() == 1
+
+
+def test_persistence_by_cookie_is_not_for_tcp(operator, tab):
+    answer = operator.post(f"{tab}/new", NEW | STICKY | {"sticky_kind": "insert"})
+    assert answer.status_code == 302
+    assert not Listener.objects.get(port=9000).sticky_enabled
+
+
 @pytest.mark.parametrize(
     ("changes", "protocol"),
     [
