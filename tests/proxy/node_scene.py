@@ -244,7 +244,7 @@ class Estate:
     def who(self) -> str | None:
         """Return which server answers, or None when nobody is there."""
         try:
-            status, body, _ = self.get(timeout_s=2)
+            status, body, _ = self.get(timeout_s=10)
         except (OSError, http.client.HTTPException):
             return None
         return body if status == 200 else None
@@ -311,6 +311,20 @@ class NodeProcess:
 
     def log_text(self) -> str:
         return self.log.read_text()
+
+
+def is_running(pid: int) -> bool:
+    """A process that has ended and that its new parent has not yet asked about is not running."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def kill(pid: int) -> None:
+    """End a process at once; until the kernel has done so, it may still take a connection."""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(pid), f"process {pid} to be gone")
 
 
 def applied_version(feed: FeedWriter, node: str, load_balancer: str) -> int:

@@ -1,17 +1,15 @@
 """A whole node: what it serves, what it reports, and what survives when its parts are killed."""
 
 import collections
-import os
 import signal
 import socket
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from proxy.snapshot import ListenerError, SchedulerName
-from tests.proxy.node_scene import Backend, Estate, applied_version, wait_until
+from tests.proxy.node_scene import Backend, Estate, applied_version, is_running, kill, wait_until
 
 
 @pytest.fixture
@@ -26,14 +24,6 @@ def node(new_node, feed, estate):
     running = new_node().start()
     wait_until(lambda: applied_version(feed, running.node, estate.name), "the first report")
     return running
-
-
-def is_running(pid: int) -> bool:
-    """A process that has ended and that its new parent has not yet asked about is not running."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def publish(feed, node, snapshot) -> None:
@@ -245,11 +235,11 @@ def test_removed_listener_finishes_the_request_in_flight(feed, node, estate):
 def test_killed_worker_is_replaced_and_the_listener_stays_open(feed, node, estate):
     old = node.workers()
     victim = min(old)
-    os.kill(victim, signal.SIGKILL)
+    kill(victim)
     assert [estate.who() for _ in range(20)].count(None) == 0
     wait_until(lambda: len(node.workers()) == 2 and victim not in node.workers(), "a new worker")
     wait_until(lambda: feed.report(node.node).workers == 2, "two workers reported")
-    os.kill(max(old - {victim}), signal.SIGKILL)
+    kill(max(old - {victim}))
     assert [estate.who() for _ in range(20)].count(None) == 0
 
 
@@ -314,7 +304,7 @@ def test_counters_are_summed_over_workers_and_survive_one(feed, node, estate):
 
     wait_until(lambda: requests() == 20, "twenty requests counted")
     for pid in node.workers():
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
     wait_until(lambda: feed.report(node.node).workers == 2, "new workers")
     wait_until(estate.who, "an answer")
     wait_until(lambda: requests() == 21, "the sum to go on")

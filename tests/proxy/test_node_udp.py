@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import os
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from tests.proxy.node_scene import (
     Estate,
     NodeProcess,
     applied_version,
+    kill,
     statuses,
     wait_until,
 )
@@ -253,7 +253,7 @@ def test_killed_worker_is_replaced_and_waiting_packets_are_served(node, estate):
     with estate.client() as client:
         ask(client)
         (owner,) = worker_of_socket(node, estate)
-        os.kill(owner, signal.SIGKILL)
+        kill(owner)
         wait_until(lambda: owner not in node.workers(), "the worker to be gone")
         ask(client)
         (heir,) = wait_until(lambda: worker_of_socket(node, estate), "the new worker")
