@@ -6,8 +6,15 @@ from dataclasses import replace
 import pytest
 
 from proxy.snapshot import Listener, Snapshot
-from tests.proxy.node_scene import Estate, NodeProcess, applied_version, free_port, wait_until
-from tests.proxy.traffic import load
+from tests.proxy.node_scene import (
+    Estate,
+    NodeProcess,
+    applied_version,
+    free_port,
+    kill,
+    wait_until,
+)
+from tests.proxy.traffic import load, wait_for_requests
 
 CHANGES = 1000
 STRIDE = 10
@@ -55,6 +62,17 @@ class Changes:
         if number % 5 == 0:
             http = replace(http, request_timeout_s=20 + number % 7)
         return (http, self._beside) if number % 4 < 2 else (http,)
+
+
+def test_killed_worker_costs_only_the_requests_it_held(node, estate):
+    """Issue 3, section 2, and reliability 2.5: each client has one request in flight at most."""
+    kills = 3
+    with load(estate, may_lose=kills) as ledgers:
+        for _ in range(kills):
+            victim = min(node.workers())
+            kill(victim)
+            wait_for_requests(ledgers, 20)
+            wait_until(lambda: len(node.workers()) == 2, "another worker")
 
 
 def test_a_thousand_changes_lose_no_request(feed, node, estate):
