@@ -62,6 +62,8 @@ DEFAULT_LIMITS: Final[dict[str, int]] = {
     "tags_per_resource": 20,
     "access_lists": 200,
     "entries_per_access_list": 300,
+    "entries_per_call": 50,
+    "access_lists_per_listener": 10,
     "listeners_per_access_list": 50,
     "certificates_per_region": 100,
     "vserver_groups_per_load_balancer": 200,

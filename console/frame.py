@@ -99,6 +99,9 @@ class Frame:
                 "instances", "Instances", "instances", reverse("load-balancer-list", args=[region])
             ),
             NavigationLink(
+                "access", "Access control", "access", reverse("access-list-list", args=[region])
+            ),
+            NavigationLink(
                 "activity", "Operation log", "log", reverse("activity-list", args=[region])
             ),
         ]

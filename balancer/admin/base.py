@@ -166,6 +166,11 @@ class ServiceAdmin(RightsMixin, ModelAdmin):
             obj._state.adding = False
         obj.refresh_from_db()
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Leave what the row points at alone: the services have stored that, too."""
+        for formset in formsets:
+            self.save_formset(request, form, formset, change)
+
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Leave rows below alone: they are shown, or a subclass hands them to a service."""
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []

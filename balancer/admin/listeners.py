@@ -35,8 +35,7 @@ class ForwardingRuleInline(ReadOnlyInline):
 class ListenerAdmin(EditedAdmin):
     """Create, change, start, stop and delete listeners.
 
-    Access lists are left out until the proxies apply them; every other option that they do not
-    apply yet is refused by name.
+    An option that the proxies do not apply yet is refused by name.
     """
 
     list_display = ["load_balancer", "protocol", "port", "name", "status", "server_group"]
@@ -44,9 +43,8 @@ class ListenerAdmin(EditedAdmin):
     list_filter = ["protocol", "status", "scheduler", "check_enabled"]
     search_fields = ["name", "public_id", "load_balancer__name", "load_balancer__public_id"]
     list_select_related = ["load_balancer", "server_group"]
-    autocomplete_fields = ["load_balancer", "server_group"]
+    autocomplete_fields = ["load_balancer", "server_group", "access_lists"]
     raw_id_fields = ["primary_group", "secondary_group", "certificate", "client_ca_certificate"]
-    exclude = ["access_lists"]
     readonly_fields = ["status", *EDITED_READONLY]
     readonly_on_change = ("load_balancer", "protocol", "port")
     inlines = [ForwardingRuleInline]
@@ -57,11 +55,12 @@ class ListenerAdmin(EditedAdmin):
 
         What was left at the column's default is left to the service, which knows better ones.
         """
+        access_lists = list(values.pop("access_lists"))
         untouched = Listener()
         given = {
             name: value for name, value in values.items() if value != getattr(untouched, name, None)
         }
-        return create_listener(actor=actor, **given)
+        return create_listener(actor=actor, access_lists=access_lists, **given)
 
     def change_row(
         self, actor: Actor, row: Listener, changes: dict[str, Any], expected: int | None

@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
+from balancer.api.views.access_lists import AccessListViewSet
 from balancer.api.views.backend_servers import BackendServerViewSet
 from balancer.api.views.credentials import AccessKeyViewSet, ApiTokenViewSet, MeView
 from balancer.api.views.inventory import (
@@ -33,6 +34,7 @@ router.register("load-balancers", LoadBalancerViewSet, "api-load-balancer")
 router.register("listeners", ListenerViewSet, "api-listener")
 router.register("server-groups", ServerGroupViewSet, "api-server-group")
 router.register("backend-servers", BackendServerViewSet, "api-backend-server")
+router.register("access-lists", AccessListViewSet, "api-access-list")
 router.register("activity", ActivityViewSet, "api-activity")
 router.register("tokens", ApiTokenViewSet, "api-token")
 router.register("access-keys", AccessKeyViewSet, "api-access-key")

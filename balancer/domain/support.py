@@ -40,9 +40,6 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "client_ca_certificate": (None, "A client CA certificate"),
     "tls_policy": ("tls_1_2", "A TLS policy"),
     "http2_enabled": (False, "HTTP/2"),
-    "access_enabled": (False, "Access control"),
-    "access_kind": ("", "Access control"),
-    "access_lists": ([], "Access control"),
 }
 
 _HTTP: Final = (Protocol.HTTP, Protocol.HTTPS)

@@ -22,6 +22,12 @@ from balancer.domain.weights import check_port
 from balancer.exceptions import Conflict, Invalid, NotFound
 from balancer.models import Listener, LoadBalancer, ServerGroup
 from balancer.services.activity import record_activity
+from balancer.services.listener_access import (
+    check_listener_access,
+    describe_access_lists,
+    lock_access_lists,
+    without_access,
+)
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
 from proxy.snapshot import Protocol
@@ -58,6 +64,7 @@ def create_listener(
     _check_port_free(load_balancer, protocol, port)
     options = _check_defaults(protocol) | options
     options["name"] = options.get("name") or f"{protocol}_{port}"
+    access_lists = lock_access_lists(options.pop("access_lists", ()))
     listener = Listener(
         load_balancer=load_balancer,
         protocol=protocol,
@@ -67,14 +74,17 @@ def create_listener(
     )
     _check_whole(listener)
     _check_scheduler(listener)
+    check_listener_access(listener, access_lists)
     listener.save()
+    listener.access_lists.set(access_lists)
     record_activity(
         actor,
         "listener.created",
         listener,
         load_balancer=load_balancer,
         after={"protocol": protocol, "port": port, "status": listener.status}
-        | _plain(listener, options),
+        | _plain(listener, options)
+        | (describe_access_lists(access_lists) if access_lists else {}),
     )
     request_publish(load_balancer)
     return listener
@@ -91,8 +101,11 @@ def update_listener(
     load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
     listener = _lock_listener(listener.pk)
     check_fresh(listener, expected)
+    changes = without_access(changes)
+    had = list(listener.access_lists.order_by("pk"))
+    has = lock_access_lists(changes.pop("access_lists")) if "access_lists" in changes else had
     changed = {name: value for name, value in changes.items() if getattr(listener, name) != value}
-    if not changed:
+    if not changed and has == had:
         return listener
     before = _plain(listener, changed)
     for name, value in changed.items():
@@ -100,6 +113,13 @@ def update_listener(
     _check_whole(listener)
     if "scheduler" in changed:
         _check_scheduler(listener)
+    after = _plain(listener, changed)
+    if has != had or changed.keys() & {"access_enabled", "access_kind"}:
+        check_listener_access(listener, has)
+    if has != had:
+        listener.access_lists.set(has)
+        before |= describe_access_lists(had)
+        after |= describe_access_lists(has)
     save_edit(listener, *changed)
     record_activity(
         actor,
@@ -107,7 +127,7 @@ def update_listener(
         listener,
         load_balancer=load_balancer,
         before=before,
-        after=_plain(listener, changed),
+        after=after,
     )
     request_publish(load_balancer)
     return listener
@@ -182,8 +202,7 @@ def _checked(options: dict[str, Any], *, protocol: str) -> dict[str, Any]:
     if not options.get("name", "x"):
         options = {name: value for name, value in options.items() if name != "name"}
     options = check_options(options, protocol=protocol)
-    access_lists = list(options.pop("access_lists", ()))
-    check_listener_supported(options | {"protocol": protocol, "access_lists": access_lists})
+    check_listener_supported(options | {"protocol": protocol})
     return options
 
 

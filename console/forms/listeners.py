@@ -32,6 +32,7 @@ from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
+from console.forms.listener_access import AccessFields, access_initial
 from console.forms.listener_http import HTTP_OPTIONS, HttpFields
 from console.forms.listener_persistence import (
     PERSISTENCE_FIELDS,
@@ -100,7 +101,7 @@ class GroupChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not
         return f"{kind} group {obj.name}"
 
 
-class ListenerForm(HttpFields, PersistenceFields):
+class ListenerForm(HttpFields, PersistenceFields, AccessFields):
     """What a listener is, where its requests go and how its servers are checked."""
 
     protocol = forms.ChoiceField(
@@ -197,6 +198,7 @@ class ListenerForm(HttpFields, PersistenceFields):
         *args: Any,
         groups: Any,
         https_ports: Iterable[int] = (),
+        access_lists: Any,
         listener: Listener | None = None,
         **kwargs: Any,
     ) -> None:
@@ -210,6 +212,7 @@ class ListenerForm(HttpFields, PersistenceFields):
                 del self.fields[name]
             self.initial = {**self.initial, **initial_of(listener)}
         self.offer_redirects(https_ports)
+        self.offer_access_lists(access_lists)
 
     def clean(self) -> dict[str, Any]:
         """Ask the domain about everything at once, so that no error hides another.
@@ -233,6 +236,7 @@ class ListenerForm(HttpFields, PersistenceFields):
         self._ask(persistence_check(options))
         request, answer = options.get("check_request", ""), options.get("check_expected_answer", "")
         self._ask(partial(check_udp_answer, request, answer))
+        self._ask(self.check_access_options)
         return values
 
     @property
@@ -285,7 +289,7 @@ class ListenerForm(HttpFields, PersistenceFields):
             values[name] = values.get(name) or None
         if "redirect_port" in values:
             values["redirect_port"] = values["redirect_port"] or None
-        return values
+        return values | self.access_options()
 
 
 def _read_threshold(value: object, name: str, label: object) -> int:
@@ -303,6 +307,7 @@ def initial_of(listener: Listener) -> dict[str, Any]:
     for name in PERSISTENCE_FIELDS:
         del values[name]
     values |= initial_persistence(listener)
+    values |= access_initial(listener)
     values["expected"] = listener.edit_number
     values["start"] = listener.status == ListenerStatus.RUNNING
     return values

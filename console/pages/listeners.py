@@ -16,6 +16,7 @@ from balancer.domain.listeners import PAIR_PROTOCOLS
 from balancer.exceptions import BalancerError
 from balancer.models import Listener, LoadBalancer
 from balancer.rights import Right
+from balancer.selectors.access_lists import count_entries, list_access_lists
 from balancer.selectors.health import ListenerHealth, get_listener_health, get_listeners_health
 from balancer.selectors.listeners import get_listener
 from balancer.selectors.listeners import list_listeners as select_listeners
@@ -117,6 +118,7 @@ def create_listener(
         request.POST or None,
         groups=_groups(request, load_balancer),
         https_ports=_https_ports(request, load_balancer),
+        access_lists=_access_lists(request, load_balancer),
     )
     status = None
     if request.method == "POST" and form.is_valid():
@@ -150,6 +152,7 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
         request.POST or None,
         groups=_groups(request, load_balancer, listener),
         https_ports=_https_ports(request, load_balancer),
+        access_lists=_access_lists(request, load_balancer),
         listener=listener,
     )
     status = None
@@ -180,6 +183,11 @@ def _groups(
     if listener is not None and listener.protocol not in PAIR_PROTOCOLS:
         kinds.remove(GroupKind.PRIMARY_SECONDARY)
     return groups.filter(kind__in=kinds).order_by("-kind", "name")
+
+
+def _access_lists(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
+    region_id = load_balancer.region.public_id
+    return count_entries(list_access_lists(user=request.user, region_id=region_id))
 
 
 def _https_ports(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Iterable[int]:

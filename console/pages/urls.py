@@ -3,6 +3,7 @@
 from django.urls import path
 
 from console.pages import (
+    access_lists,
     activity,
     backend_servers,
     idc_servers,
@@ -19,6 +20,8 @@ from console.pages import (
 REGION = "console/<slug:region_id>"
 INSTANCE = f"{REGION}/instances/<slug:load_balancer_id>"
 LISTENER = f"{INSTANCE}/listeners/<slug:listener_id>"
+ACCESS_LISTS = f"{REGION}/access-lists"
+ACCESS_LIST = f"{ACCESS_LISTS}/<slug:access_list_id>"
 DEFAULT_GROUP = f"{INSTANCE}/default-group"
 
 urlpatterns = [
@@ -28,6 +31,13 @@ urlpatterns = [
     path("console/preferences", preferences.update_preferences, name="preference-update"),
     path(f"{REGION}/search", load_balancers.search_instances, name="instance-search"),
     path(f"{REGION}/activity", activity.list_activity, name="activity-list"),
+    path(ACCESS_LISTS, access_lists.list_access_lists, name="access-list-list"),
+    path(f"{ACCESS_LISTS}/new", access_lists.create_access_list, name="access-list-create"),
+    path(ACCESS_LIST, access_lists.show_access_list, name="access-list-detail"),
+    path(f"{ACCESS_LIST}/rename", access_lists.rename_access_list, name="access-list-rename"),
+    path(f"{ACCESS_LIST}/add", access_lists.add_networks, name="access-list-add"),
+    path(f"{ACCESS_LIST}/remove", access_lists.remove_networks, name="access-list-remove"),
+    path(f"{ACCESS_LIST}/delete", access_lists.delete_access_list, name="access-list-delete"),
     path(f"{REGION}/instances", load_balancers.list_load_balancers, name="load-balancer-list"),
     path(
         f"{REGION}/instances/new", load_balancers.create_load_balancer, name="load-balancer-create"

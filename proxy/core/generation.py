@@ -6,6 +6,7 @@ A generation is replaced whole. Requests in flight keep the plan they started wi
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from proxy.core.access import AccessRules
 from proxy.core.added_fields import AddedFields
 from proxy.core.health import Target
 from proxy.core.http.events import RequestHead
@@ -37,6 +38,7 @@ class ListenerPlan:
     ``route`` is where requests go that no forwarding rule takes, ``rule_routes`` the others by the
     ids of the rules. ``is_simple`` tells that every request goes the same way and no header but
     the usual ones is read or written, so that the short way of simple requests may be taken.
+    ``access`` None: everybody may connect.
     """
 
     __slots__ = (
@@ -44,6 +46,7 @@ class ListenerPlan:
         "_rules",
         "_schedulers",
         "added_fields",
+        "access",
         "is_simple",
         "listener",
         "load_balancer",
@@ -67,6 +70,7 @@ class ListenerPlan:
         self.added_fields = AddedFields(listener, snapshot.load_balancer, snapshot.address) or None
         self.is_simple = _is_simple(listener)
         asks_servers = listener.redirect_port is None
+        self.access = AccessRules(listener.access) if listener.access else None
         # One count for all plans of a listener: connections outlive the plan they began with.
         self._open_work: dict[str, int] = before._open_work if before else {}
 

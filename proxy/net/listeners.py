@@ -4,10 +4,12 @@ A service lives as long as its listener, over all generations. Connections hold 
 read ``service.plan`` for each new piece of work, so a new plan is in force by one assignment.
 """
 
+import contextlib
 import errno
 import logging
 import resource
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ from proxy.net.upstream import UpstreamPool
 
 ACCEPTS_PER_WAKE = 64
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +174,11 @@ class ListenerService:
                     self.stop_accepting()
                 # Whatever else it says concerns a client that is gone already.
                 return
+            access = self.plan.access
+            if access is not None and not access.admits(peer[0]):
+                self.counters.denied += 1
+                drop(client)
+                continue
             client.setblocking(False)
             self.counters.accepted += 1
             self._start(client, peer)
@@ -202,6 +210,13 @@ class ListenerService:
         for server_id in [each for each in servers if each not in known]:
             if not servers[server_id].active:
                 del servers[server_id]
+
+
+def drop(client: socket.socket) -> None:
+    """Turn a connection away with a reset: it gets no answer, and the kernel keeps nothing."""
+    with contextlib.suppress(OSError):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    client.close()
 
 
 def _servers(plan: ListenerPlan) -> set[tuple[str, str, int]]:

@@ -25,6 +25,7 @@ class ListenerCounters:
         "accepted",
         "bytes_in",
         "bytes_out",
+        "denied",
         "packets_dropped",
         "packets_in",
         "packets_out",
@@ -39,6 +40,7 @@ class ListenerCounters:
 
     def __init__(self) -> None:
         self.accepted = 0
+        self.denied = 0
         self.requests = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -78,6 +80,7 @@ class ListenerCounters:
         return {
             "accepted": self.accepted,
             "active": active,
+            "denied": self.denied,
             "requests": self.requests,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,

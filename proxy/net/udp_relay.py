@@ -262,6 +262,11 @@ class UdpListener(ListenerService):
                 if client == front.getsockname():  # forged: its answer would come back here
                     counters.packets_dropped += 1
                     continue
+                access = self.plan.access
+                if access is not None and not access.admits(client[0]):
+                    counters.denied += 1
+                    counters.packets_dropped += 1
+                    continue
                 session = self._open_session(front, client)
             if session.forward(view[:size]):
                 counters.packets_in += 1

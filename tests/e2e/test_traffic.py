@@ -434,3 +434,36 @@ def test_pair_at_an_http_listener_is_refused_with_the_reason(demo):
     with refused.value as answer:
         assert answer.status == 400
         assert "TCP and UDP listeners only" in answer.read().decode()
+
+
+def test_an_edited_deny_list_turns_clients_away_within_moments(demo):
+    """Issue 3: access lists; what is open goes on, what is new is refused."""
+    listener = next(each for each in demo.listeners() if each["protocol"] == "tcp")
+    listed = {"region": demo.load_balancer["region"], "name": "unwanted"}
+    access_list = demo.api("POST", "access-lists", listed)["id"]
+    path = f"listeners/{listener['id']}"
+    access = {"access_enabled": True, "access_kind": "deny", "access_lists": [access_list]}
+    demo.api("PATCH", path, access)
+    with socket.create_connection((demo.address, 9000), timeout=10) as kept:
+        kept.sendall(b"before\n")
+        assert kept.recv(100)
+        entries = {"entries": [{"network": "127.0.0.0/8"}]}
+        demo.api("POST", f"access-lists/{access_list}/entries", entries)
+        wait_until(lambda: not _is_let_in(demo.address), "the refusal")
+        kept.sendall(b"after\n")
+        assert kept.recv(100)
+    removal = {"networks": ["127.0.0.0/8"]}
+    demo.api("POST", f"access-lists/{access_list}/entries/remove", removal)
+    wait_until(lambda: _is_let_in(demo.address), "the way in")
+    demo.api("PATCH", path, {"access_enabled": False})
+    demo.api("DELETE", f"access-lists/{access_list}")
+
+
+def _is_let_in(address: str) -> bool:
+    """Tell whether a new connection is answered by the echo behind it."""
+    try:
+        with socket.create_connection((address, 9000), timeout=10) as sock:
+            sock.sendall(b"knock\n")
+            return bool(sock.recv(100))
+    except OSError:
+        return False

@@ -3,7 +3,7 @@
 from typing import Any
 
 from balancer.api.serializers.base import EDITED_FIELDS, Resource
-from balancer.api.serializers.fields import Flag, Text
+from balancer.api.serializers.fields import Flag, PublicId, Text
 from balancer.constants import (
     CHECK_INTERVAL_RANGE_S,
     CHECK_THRESHOLD_RANGE,
@@ -16,7 +16,7 @@ from balancer.constants import (
     MIN_PORT,
     REQUEST_TIMEOUT_RANGE_S,
 )
-from balancer.models import Listener
+from balancer.models import AccessList, Listener
 
 RANGES: dict[str, tuple[int, int]] = {
     "port": (MIN_PORT, MAX_PORT),
@@ -38,14 +38,18 @@ IDENTITY = ["load_balancer", "protocol", "port"]
 
 
 class ListenerChange(Resource):
-    """What of a listener can be changed; starting and stopping are acts of their own.
+    """What of a listener can be changed; starting and stopping are acts of their own."""
 
-    Access lists are left out until the proxies apply them.
-    """
+    access_lists = PublicId(
+        queryset=AccessList.objects.all(),
+        many=True,
+        required=False,
+        help_text="IDs of access lists; with access_enabled and access_kind.",
+    )
 
     class Meta:
         model = Listener
-        exclude = ["public_id", "access_lists"]
+        exclude = ["public_id"]
         read_only_fields = ["status", *IDENTITY, *EDITED_FIELDS]
         extra_kwargs: dict[str, dict[str, Any]] = {
             name: {"min_value": minimum, "max_value": maximum}

@@ -33,6 +33,7 @@ class ListenerFilter(ResourceFilter):
     load_balancer = id_filter("load_balancer", "Load balancer ID.")
     region = id_filter("load_balancer__region", "Region ID.")
     server_group = id_filter("server_group", "Server group ID, of listeners that name one.")
+    access_list = id_filter("access_lists", "Access list ID.")
     protocol = django_filters.ChoiceFilter(choices=PROTOCOL_CHOICES)
     status = django_filters.ChoiceFilter(choices=ListenerStatus.choices)
     port = PortFilter(field_name="port")

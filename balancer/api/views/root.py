@@ -33,6 +33,7 @@ NOUNS = [
     "listener",
     "server-group",
     "backend-server",
+    "access-list",
     "activity",
     "proxy",
     "token",

@@ -13,6 +13,8 @@ from balancer.actors import Actor
 from balancer.admin.base import ServiceAdmin
 from balancer.models import (
     AccessKey,
+    AccessList,
+    AccessListEntry,
     Activity,
     ApiToken,
     BackendServer,
@@ -72,6 +74,15 @@ def add_vserver_group(estate: Estate) -> ServerGroup:
     )
 
 
+def add_access_list(estate: Estate) -> AccessList:
+    """Return a list that the estate's listener denies."""
+    made = AccessList.objects.create(region=estate.zone.region, name="office")
+    made.entries.create(network="10.0.0.0/8")
+    Listener.objects.update(access_enabled=True, access_kind="deny")
+    estate.listener.access_lists.add(made)
+    return made
+
+
 EDITS = {
     Region: Edit(lambda e: e.load_balancer.region, "name", "Renamed", "region.renamed"),
     Zone: Edit(lambda e: e.zone, "name", "Renamed", "zone.renamed"),
@@ -91,11 +102,12 @@ EDITS = {
         lambda e: e.listener, "check_interval_s", 5, "listener.changed", is_published=True
     ),
     ServerGroup: Edit(add_vserver_group, "name", "green", "server_group.renamed"),
+    AccessList: Edit(add_access_list, "name", "lan", "access_list.renamed"),
     BackendServer: Edit(
         lambda e: e.servers[0], "weight", 7, "server.weight_changed", is_published=True
     ),
 }
-BY_ADMINISTRATORS = {UserPreference, AccessKey, ApiToken}
+WITH_OWN_TESTS = {UserPreference, AccessKey, ApiToken, AccessListEntry}
 """Editable ones with tests of their own below."""
 
 
@@ -112,7 +124,7 @@ def test_every_editable_model_is_in_the_table():
         for model, site_admin in admin.site._registry.items()
         if isinstance(site_admin, ServiceAdmin)
     }
-    assert editable == EDITS.keys() | BY_ADMINISTRATORS
+    assert editable == EDITS.keys() | WITH_OWN_TESTS
 
 
 @pytest.mark.parametrize("model", EDITS, ids=lambda model: model.__name__)
@@ -294,6 +306,37 @@ def test_an_interface_is_added_with_its_addresses(site, estate):
     assert answer.status_code == 302, errors_of(answer)
     made = NetworkInterface.objects.get(name="new")
     assert made.addresses.get().is_primary
+
+
+def test_networks_are_added_to_a_list_and_taken_out(site, estate):
+    office = add_access_list(estate)
+    values = {"access_list": office.pk, "network": "192.0.2.7"}
+    answer = submit(site, address(AccessListEntry, "add"), **values | {"network": "10.0.0.1/8"})
+    assert "10.0.0.0/8" in str(errors_of(answer))
+    answer = submit(site, address(AccessListEntry, "add"), **values)
+    assert answer.status_code == 302, errors_of(answer)
+    made = AccessListEntry.objects.get(network="192.0.2.7/32")
+    assert wanted(estate) == 1
+    site.post(address(made, "delete", made.pk), {"post": "yes"})
+    assert not AccessListEntry.objects.filter(pk=made.pk).exists()
+    assert wanted(estate) == 2
+
+
+def test_a_list_in_use_stays_and_the_listener_lets_go_of_it(site, estate):
+    """What access control points at goes with it, and nothing brings it back."""
+    office = add_access_list(estate)
+    answer = site.post(address(office, "delete", office.pk), {"post": "yes"}, follow=True)
+    assert b"is used by HTTP: 80" in answer.content
+    url = address(Listener, "change", estate.listener.pk)
+    answer = submit(site, url, access_kind=None)
+    assert "access_kind" in errors_of(answer)
+    answer = submit(site, url, access_enabled=None, access_kind=None, access_lists=None)
+    assert answer.status_code == 302, errors_of(answer)
+    assert not estate.listener.access_lists.exists()
+    assert submit(site, url, access_enabled="on").status_code == 200
+    values = {"access_enabled": "on", "access_kind": "allow", "access_lists": [office.pk]}
+    assert submit(site, url, **values).status_code == 302
+    assert list(estate.listener.access_lists.all()) == [office]
 
 
 def test_a_place_in_use_stays(site, estate):

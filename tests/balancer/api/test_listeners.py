@@ -65,7 +65,6 @@ def test_wrong_values_are_field_errors(operator, values, name, value):
         ("gzip_enabled", True),
         ("http2_enabled", True),
         ("drain_enabled", True),
-        ("access_enabled", True),
     ],
 )
 def test_what_the_proxies_do_not_apply_is_refused_by_name(operator, values, name, value):

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.urls import get_resolver
 from rest_framework.test import APIClient
 
-from balancer.models import Activity, ApiToken, LoadBalancer
+from balancer.models import AccessList, Activity, ApiToken, LoadBalancer
 from balancer.rights import Role
 from tests.balancer.api.problems import problem_of
 from tests.balancer.estate import Estate
@@ -90,10 +90,26 @@ WRITES = [
     ),
     Write("PATCH", "backend-servers/{server}/", {"weight": 1}),
     Write("DELETE", "backend-servers/{server}/", {}),
+    Write("POST", "access-lists/", {"region": "cn-test", "name": "office"}),
+    Write("PATCH", "access-lists/{access_list}/", {"name": "renamed"}),
+    Write("DELETE", "access-lists/{access_list}/", {}),
+    Write(
+        "POST",
+        "access-lists/{access_list}/entries/",
+        {"entries": [{"network": "192.0.2.0/24"}]},
+    ),
+    Write("POST", "access-lists/{access_list}/entries/remove/", {"networks": ["10.0.0.0/8"]}),
     Write("POST", "tokens/", {"name": "mine"}),
     Write("DELETE", "tokens/{token}/", {}),
     Write("POST", "access-keys/", {}),
 ]
+
+
+@pytest.fixture(autouse=True)
+def access_list(estate: Estate) -> None:
+    """Let there be one more noun than the estate has."""
+    access_list = AccessList.objects.create(region=estate.zone.region, name="lan")
+    access_list.entries.create(network="10.0.0.0/8")
 
 
 def send(client: APIClient, write: Write, estate: Estate) -> Any:
@@ -103,6 +119,7 @@ def send(client: APIClient, write: Write, estate: Estate) -> Any:
         "group": estate.group.public_id,
         "server": estate.servers[0].public_id,
         "machine": estate.servers[0].machine_id,
+        "access_list": AccessList.objects.get(name="lan").public_id,
         "token": token.public_id if (token := ApiToken.objects.first()) else "tok-none",
     }
 
@@ -171,7 +188,7 @@ def test_the_walk_covers_every_write_of_the_api(estate):
 
 def _shape(path: str) -> str:
     steps = path.strip("/").split("/")
-    fixed = {"servers", "start", "stop", "protection", "remove"}
+    fixed = {"servers", "entries", "start", "stop", "protection", "remove"}
     return "/".join(
         step if index == 0 or step in fixed else "*" for index, step in enumerate(steps)
     )

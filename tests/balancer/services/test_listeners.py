@@ -41,6 +41,9 @@ IN_FORCE = {
     "check_path",
     "check_host",
     "check_expected_classes",
+    "access_enabled",
+    "access_kind",
+    "access_lists",
     *ONLY_FOR,
 }
 
@@ -197,7 +200,6 @@ def test_udp_answer_without_a_request_is_refused_as_the_two_stand_together(actor
     [
         ({"protocol": Protocol.HTTPS}, "protocol"),
         ({"gzip_enabled": True}, "gzip_enabled"),
-        ({"access_lists": ["acl-1"]}, "access_lists"),
         ({"idle_timeout_s": 30}, "idle_timeout_s"),
     ],
 )
