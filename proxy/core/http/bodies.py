@@ -26,6 +26,8 @@ _SIZE_LINE_BEGIN = re.compile(
     rb"0*+(?:[1-9A-Fa-f][0-9A-Fa-f]{0,14})?+(?<=[0-9A-Fa-f])"
     rb"(?:[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?)?\r?"
 )
+LAST_CHUNK = b"0\r\n\r\n"
+"""It goes further when the trailers are here, so that a cut before looks like one."""
 MAX_SIZE_DIGITS = 15
 """So many hexadecimal digits stay below 2**63."""
 
@@ -150,19 +152,23 @@ class ChunkedBody:
         match = None if self._line else _SIZE_LINE.match(data, at)
         if match is None:
             return self._collect_size_line(data, at, relay)
-        self._check_line(match.end() - at)
-        digits = match.group(1)
-        if len(digits) > MAX_SIZE_DIGITS:
-            digits = _shorter(digits)
-            self._relay_size(digits, relay)
-        elif not self._decode:
-            if match.group(2) is None:
-                relay.add(at, match.end())
-            else:
+        end = match.end()
+        self._check_line(end - at)
+        digits = _shorter(match.group(1))
+        size = int(digits, 16)
+        if data[at : end + 2] == LAST_CHUNK and not self._decode:
+            # The usual end stays in one piece with the data before it.
+            self.done = True
+            relay.add(at, end + 2)
+            return end + 2
+        if size and not self._decode:
+            if len(digits) == match.end(1) - at:
                 relay.add(at, match.end(1))
-                relay.add(match.end() - 2, match.end())
-        self._begin_chunk(int(digits, 16))
-        return match.end()
+                relay.add(end - 2, end)
+            else:
+                relay.add_bytes(digits + b"\r\n")
+        self._begin_chunk(size)
+        return end
 
     def _collect_size_line(self, data: memoryview, at: int, relay: "_Ranges") -> int:
         line, at = self._collect(data, at, self._limits.max_chunk_line_bytes)
@@ -174,13 +180,11 @@ class ChunkedBody:
         if match is None:
             raise RemoteProtocolError("malformed chunk size")
         digits = _shorter(match.group(1))
-        self._relay_size(digits, relay)
-        self._begin_chunk(int(digits, 16))
-        return at
-
-    def _relay_size(self, digits: bytes, relay: "_Ranges") -> None:
-        if not self._decode:
+        size = int(digits, 16)
+        if size and not self._decode:
             relay.add_bytes(digits + b"\r\n")
+        self._begin_chunk(size)
+        return at
 
     def _begin_chunk(self, size: int) -> None:
         self._left = size
@@ -198,12 +202,8 @@ class ChunkedBody:
             self._check_trailer(line)
             return end
         self.done = True
-        if self._decode:
-            return end
-        if end - at == 2:
-            relay.add(at, end)
-        else:
-            relay.add_bytes(line)
+        if not self._decode:
+            relay.add_bytes(LAST_CHUNK)
         return end
 
     def _check_trailer(self, line: bytes) -> None:
