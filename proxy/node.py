@@ -10,8 +10,9 @@ import json
 import logging
 import os
 import signal
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from proxy.core.health import Availability
@@ -19,6 +20,7 @@ from proxy.handover import Handover, is_startable
 from proxy.net.channel import Body
 from proxy.net.last_good import LastGood
 from proxy.net.sockets import ListeningSockets
+from proxy.net.tls_contexts import TlsContexts
 from proxy.settings import ProxySettings
 from proxy.snapshot import (
     AppliedSnapshot,
@@ -50,6 +52,7 @@ class _Balancer:
 
     wanted: Snapshot | None = None
     text: str = ""
+    contexts: Mapping[str, ssl.SSLContext] = field(default_factory=dict)
     in_force: AppliedSnapshot | None = None
     refusal: Refusal | None = None
     deleted_at: int = 0
@@ -85,6 +88,7 @@ class ProxyNode:
         self._balancers: dict[str, _Balancer] = {}
         self._predecessor = predecessor
         self._sockets = ListeningSockets(predecessor.take_sockets() if predecessor else None)
+        self._tls_contexts = TlsContexts()
         self._health = Availability()
         self._last_good = LastGood(settings.data_dir / "proxy")
         self._unsaved = _Unsaved()
@@ -179,12 +183,15 @@ class ProxyNode:
             snapshot = Snapshot.from_json(text)
             if snapshot.load_balancer != load_balancer:
                 raise SnapshotInvalid(f"it is the snapshot of {snapshot.load_balancer}")
+            # Workers make their own; here a certificate that cannot be used is refused early.
+            contexts = self._tls_contexts.build(snapshot)
         except SnapshotInvalid as error:
             self._on_refused(load_balancer, version, str(error))
             return
         known = self._balancers.get(load_balancer)
         if known is None or snapshot.version > known.seen_version:
             self._adopt(snapshot, text.decode())
+            self._balancers[load_balancer].contexts = contexts
 
     def remove(self, load_balancer: str, version: int) -> None:
         """Stop serving a load balancer, and remember that it is gone."""

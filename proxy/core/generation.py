@@ -24,7 +24,7 @@ from proxy.snapshot import (
     Sticky,
 )
 
-SERVED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP, Protocol.HTTP})
+SERVED_PROTOCOLS = frozenset(Protocol)
 SERVED_SCHEDULERS = frozenset(SchedulerName) - {SchedulerName.CONNECTION_ID_HASH}
 HASH_SCHEDULERS = frozenset({SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH})
 HASHED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP})

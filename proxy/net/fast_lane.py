@@ -61,7 +61,7 @@ class FastLane:
         """Take what an idle client sent: as a simple request, or else the ordinary way."""
         client = self._client
         try:
-            data = client.sock.recv(REQUEST_BYTES)
+            data = client.source.recv(REQUEST_BYTES)
         except BlockingIOError:
             return
         except OSError:

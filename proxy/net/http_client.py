@@ -32,6 +32,7 @@ from proxy.net.request_ids import new_request_id
 if TYPE_CHECKING:
     from proxy.net.listeners import ListenerService
     from proxy.net.reactor import Reactor
+    from proxy.net.tls_session import TlsSession
 
 HEAD_TIMEOUT_S = 15.0
 """How long a client may take for one head, counted from its first byte."""
@@ -54,7 +55,7 @@ def _shared_simple_requests() -> SimpleRequests:
 
 
 class HttpClient(Connection):
-    """A client of an HTTP listener."""
+    """A client of an HTTP listener; one of an HTTPS listener is a ``TlsClient`` besides."""
 
     __slots__ = (
         "_deadline",
@@ -75,6 +76,7 @@ class HttpClient(Connection):
         "peer_text",
         "reader",
         "service",
+        "source",
     )
 
     def __init__(
@@ -85,6 +87,8 @@ class HttpClient(Connection):
         service: "ListenerService",
     ) -> None:
         self.service = service
+        # Where the client's bytes come from: the socket, or the encryption over it.
+        self.source: socket.socket | TlsSession = sock
         self.peer = peer
         self.peer_text = peer[0].encode("ascii")
         self.reader = RequestReader(_shared_memo())
@@ -144,7 +148,7 @@ class HttpClient(Connection):
     def _receive(self) -> None:
         reactor = self.reactor
         try:
-            size = self.sock.recv_into(reactor.buffer)
+            size = self.source.recv_into(reactor.buffer)
         except BlockingIOError:
             return
         except OSError:

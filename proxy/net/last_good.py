@@ -1,5 +1,7 @@
 """The last applied snapshots and health tables on disk, for a start without the feed.
 
+Snapshots hold private keys of certificates, so nobody but the proxy's own user may read them.
+
 A file is one line with the digest of what follows, then the document. It is written beside, synced
 and renamed, and the one before is kept; so a torn or spoilt file costs one version, not the start.
 """
@@ -29,6 +31,7 @@ class LastGood:
         self._health = directory / "health"
         for each in (self._snapshots, self._health):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            each.chmod(0o700)
 
     def save_snapshot(self, load_balancer: str, text: str) -> None:
         """Keep the applied snapshot."""
@@ -74,7 +77,7 @@ def _write(path: Path, text: str) -> None:
         return
     fresh = path.with_name(path.name + ".new")
     data = text.encode()
-    with fresh.open("wb") as file:
+    with open(fresh, "wb", opener=_open_private) as file:
         file.write(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
         file.flush()
         os.fsync(file.fileno())
@@ -86,6 +89,12 @@ def _write(path: Path, text: str) -> None:
         spare.replace(_previous(path))
     fresh.replace(path)
     _sync_directory(path.parent)
+
+
+def _open_private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)  # one that a crash left behind keeps no other mode
+    return descriptor
 
 
 def _sync_directory(directory: Path) -> None:

@@ -9,6 +9,7 @@ import errno
 import logging
 import resource
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -84,6 +85,8 @@ class ListenerService:
         self.plan = plan
         self.availability = availability
         self.upstreams = upstreams
+        # What HTTPS clients meet first; new connections take what is here.
+        self.tls: ssl.SSLContext | None = None
         self.counters = ListenerCounters()
         self.closing = False
         self.connections: set[Connection] = set()

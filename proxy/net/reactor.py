@@ -35,6 +35,8 @@ class Reactor:
         self._tick: asyncio.TimerHandle | None = None
         self.buffer = bytearray(BUFFER_BYTES)
         self.view = memoryview(self.buffer)
+        # How many steps of the batch took long; whoever takes such steps limits them.
+        self.heavy_steps = 0
         self.deadlines = deadlines or DeadlineWheel()
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -81,6 +83,7 @@ class Reactor:
         """Handle one batch of events."""
         stale = self._stale
         stale.clear()
+        self.heavy_steps = 0
         callbacks = self._callbacks
         for fd, mask in self._epoll.poll(0, BATCH):
             if stale and fd in stale:

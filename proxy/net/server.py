@@ -7,6 +7,7 @@ requests in flight keep the plan they started with, the next one sees the new pl
 import collections
 import logging
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from proxy.net.http_client import HttpClient
 from proxy.net.listeners import ConnectionFactory, DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
 from proxy.net.tcp_relay import TcpRelay
+from proxy.net.tls_client import TlsHandshake
+from proxy.net.tls_contexts import TlsContexts
 from proxy.net.udp_relay import UdpListener
 from proxy.net.upstream import UpstreamPool
 from proxy.snapshot import Protocol, Snapshot
@@ -25,6 +28,7 @@ CLOSING_BOUND_S = 30.0
 CONNECTIONS: Mapping[Protocol, ConnectionFactory] = {
     Protocol.TCP: TcpRelay,
     Protocol.HTTP: HttpClient,
+    Protocol.HTTPS: TlsHandshake,
 }
 
 logger = logging.getLogger(__name__)
@@ -39,6 +43,7 @@ class ProxyServer:
         self.upstreams = UpstreamPool(reactor)
         self._phase = phase
         self._guard = DescriptorGuard()
+        self._tls_contexts = TlsContexts()
         self._generations: dict[str, Generation] = {}
         self._services: dict[tuple[str, str], ListenerService] = {}
         self._closing: set[ListenerService] = set()
@@ -46,13 +51,14 @@ class ProxyServer:
         self._uses: collections.Counter[tuple[str, int]] = collections.Counter()
 
     def adopt(self, snapshot: Snapshot) -> None:
-        """Put the snapshot in force, between two requests."""
+        """Put the snapshot in force, between two requests, or change nothing and raise."""
+        contexts = self._tls_contexts.build(snapshot)
         load_balancer = snapshot.load_balancer
         previous = self._generations.get(load_balancer)
         generation = build_generation(snapshot, previous, self._phase)
         self._generations[load_balancer] = generation
         for id_, plan in generation.listeners.items():
-            self._serve((load_balancer, id_), plan)
+            self._serve((load_balancer, id_), plan, contexts.get(id_))
         for id_ in previous.listeners.keys() - generation.listeners.keys() if previous else ():
             self._close_service((load_balancer, id_))
         self._count_uses(generation, previous)
@@ -119,14 +125,15 @@ class ProxyServer:
         yield from self._services.values()
         yield from self._closing
 
-    def _serve(self, key: tuple[str, str], plan: ListenerPlan) -> None:
+    def _serve(self, key: tuple[str, str], plan: ListenerPlan, tls: ssl.SSLContext | None) -> None:
         service = self._services.get(key)
         if service and service.plan.listener.protocol is plan.listener.protocol:
             service.adopt(plan)
-            return
-        if service:
-            self._close_service(key)
-        self._services[key] = self._new_service(plan)
+        else:
+            if service:
+                self._close_service(key)
+            service = self._services[key] = self._new_service(plan)
+        service.tls = tls
 
     def _new_service(self, plan: ListenerPlan) -> ListenerService:
         protocol = plan.listener.protocol

@@ -177,7 +177,7 @@ def test_servers_that_all_refuse_are_each_tried_and_then_it_is_over():
         ({}, True),
         ({"protocol": Protocol.TCP}, True),
         ({"protocol": Protocol.UDP}, True),
-        ({"protocol": Protocol.HTTPS}, False),
+        ({"protocol": Protocol.HTTPS}, True),
         ({"scheduler": SchedulerName.ROUND_ROBIN}, True),
         ({"scheduler": SchedulerName.WEIGHTED_LEAST_CONNECTIONS}, True),
         ({"scheduler": SchedulerName.SOURCE_HASH}, False),

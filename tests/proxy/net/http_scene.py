@@ -52,6 +52,10 @@ class Peer:
                 self.scene.turn()
         self.scene.turn()
 
+    def send_some(self, data: bytes) -> int:
+        """Send what the kernel takes, the proxy standing still; BlockingIOError when it is full."""
+        return self.sock.send(data)
+
     def take(self, limit: int = 1 << 20) -> int:
         """Receive what is there and return how many bytes came."""
         try:

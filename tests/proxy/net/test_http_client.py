@@ -351,7 +351,7 @@ def pump(scene, source: Peer, sink: Peer, head: bytes, served) -> tuple[int, int
     sent, stuck, most_unsent, block = 0, 0, 0, bytes(1 << 20)
     while stuck < 200 and sent < BIG:
         try:
-            sent += source.sock.send(block[: BIG - sent])
+            sent += source.send_some(block[: BIG - sent])
             stuck = 0
         except BlockingIOError:
             stuck += 1
@@ -371,7 +371,7 @@ def finish_pump(scene, source: Peer, sink: Peer, left: int) -> None:
         nonlocal left, arrived
         if left:
             with contextlib.suppress(BlockingIOError):
-                left -= source.sock.send(block[:left])
+                left -= source.send_some(block[:left])
         arrived += sink.take()
         sink.received.clear()
         return arrived == BIG

@@ -187,7 +187,7 @@ def test_post_does_not_use_a_kept_connection_that_is_closed_already():
         server = exchange(scene, client)
         (served,) = scene.service.connections
         server.sock.close()
-        client.sock.send(POST)
+        client.send_some(POST)
         served.on_event(READ)  # before the proxy hears of the server's end
         again = scene.server.accept()
         again.wait_for(b"xyz")
