@@ -32,6 +32,8 @@ DEFAULT_ESTABLISHED_TIMEOUT_S: Final = 900
 DEFAULT_CONNECT_TIMEOUT_S: Final = 5
 PERSISTENCE_TIMEOUT_RANGE_S: Final = (0, 3600)
 COOKIE_TIMEOUT_RANGE_S: Final = (1, 86400)
+FAILOVER_THRESHOLD_RANGE: Final = (1, 200)
+"""In servers of the primary group; above their number it means all of them."""
 FAILOVER_HOLD_S: Final = 10
 """How long the secondary group goes on serving after the primary one is well again."""
 DRAIN_TIMEOUT_RANGE_S: Final = (10, 900)

@@ -20,7 +20,7 @@ from proxy.process import die_with_parent, raise_descriptor_limit
 from proxy.snapshot import HealthDelta, HealthStatus, HealthTable, HealthVersion, Snapshot
 
 COUNTERS_INTERVAL_S = 1.0
-RESUME_INTERVAL_S = 0.25
+TEND_INTERVAL_S = 0.25
 STOP_BOUND_S = 4.0
 """How long requests in flight may go on when the worker is told to stop."""
 STOP_POLL_S = 0.05
@@ -55,7 +55,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             jobs = [
                 group.create_task(self._report_counters()),
-                group.create_task(self._resume_accepting()),
+                group.create_task(self._tend()),
             ]
             await self.stopping.wait()
             await self._finish()
@@ -81,10 +81,10 @@ class Worker:
             await asyncio.sleep(COUNTERS_INTERVAL_S)
             self._channel.send("counters", {"listeners": self.server.counters()})
 
-    async def _resume_accepting(self) -> None:
+    async def _tend(self) -> None:
         while True:
-            await asyncio.sleep(RESUME_INTERVAL_S)
-            self.server.resume_accepting()
+            await asyncio.sleep(TEND_INTERVAL_S)
+            self.server.tend()
 
     def _on_message(self, kind: str, body: Body, descriptors: list[int]) -> None:
         self._handlers[kind](body, descriptors)

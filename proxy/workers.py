@@ -212,7 +212,7 @@ class WorkerPool:
         if self._workers.get(worker.index) is not worker:
             return
         del self._workers[worker.index]
-        metrics.add(self._retired, metrics.without_active(worker.counters))
+        metrics.add(self._retired, metrics.without_gauges(worker.counters))
         if self._is_stopping:
             if not self._workers:
                 self._all_gone.set()
@@ -228,7 +228,7 @@ class WorkerPool:
 
     def _on_retired(self, worker: RetiringWorker) -> None:
         self._retiring.discard(worker)
-        metrics.add(self._retired, metrics.without_active(worker.counters))
+        metrics.add(self._retired, metrics.without_gauges(worker.counters))
 
     def _start_worker(self, index: int) -> None:
         if self._is_stopping:

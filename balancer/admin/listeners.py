@@ -38,13 +38,28 @@ class ListenerAdmin(EditedAdmin):
     An option that the proxies do not apply yet is refused by name.
     """
 
-    list_display = ["load_balancer", "protocol", "port", "name", "status", "server_group"]
+    list_display = [
+        "load_balancer",
+        "protocol",
+        "port",
+        "name",
+        "status",
+        "server_group",
+        "primary_group",
+        "secondary_group",
+    ]
     list_display_links = ["protocol", "port"]
     list_filter = ["protocol", "status", "scheduler", "check_enabled"]
     search_fields = ["name", "public_id", "load_balancer__name", "load_balancer__public_id"]
-    list_select_related = ["load_balancer", "server_group"]
-    autocomplete_fields = ["load_balancer", "server_group", "access_lists"]
-    raw_id_fields = ["primary_group", "secondary_group", "certificate", "client_ca_certificate"]
+    list_select_related = ["load_balancer", "server_group", "primary_group", "secondary_group"]
+    autocomplete_fields = [
+        "load_balancer",
+        "server_group",
+        "primary_group",
+        "secondary_group",
+        "access_lists",
+    ]
+    raw_id_fields = ["certificate", "client_ca_certificate"]
     readonly_fields = ["status", *EDITED_READONLY]
     readonly_on_change = ("load_balancer", "protocol", "port")
     inlines = [ForwardingRuleInline]

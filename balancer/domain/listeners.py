@@ -9,6 +9,7 @@ from balancer.constants import (
     CHECK_THRESHOLD_RANGE,
     CHECK_TIMEOUT_RANGE_S,
     ESTABLISHED_TIMEOUT_RANGE_S,
+    FAILOVER_THRESHOLD_RANGE,
     IDLE_TIMEOUT_RANGE_S,
     MAX_DOMAIN_CHARACTERS,
     MAX_PATH_CHARACTERS,
@@ -63,6 +64,11 @@ _RANGES: Final[Mapping[str, tuple[tuple[int, int], str]]] = {
 }
 
 
+_OPTIONAL_RANGES: Final[Mapping[str, tuple[tuple[int, int], str]]] = {
+    "failover_threshold": (FAILOVER_THRESHOLD_RANGE, "Failover threshold"),
+}
+
+
 def check_options(values: Mapping[str, Any], *, protocol: str) -> dict[str, Any]:
     """Return the options with their numbers read; raise Invalid with every field that is wrong."""
     checked = dict(values)
@@ -113,8 +119,17 @@ def _check_option(option: str, value: Any) -> Any:
     if option in _RANGES:
         (minimum, maximum), label = _RANGES[option]
         return read_integer(value, field=option, minimum=minimum, maximum=maximum, label=label)
+    if option in _OPTIONAL_RANGES:
+        return _read_optional(option, value)
     checker = _CHECKERS.get(option)
     return checker(value) if checker else value
+
+
+def _read_optional(option: str, value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    (minimum, maximum), label = _OPTIONAL_RANGES[option]
+    return read_integer(value, field=option, minimum=minimum, maximum=maximum, label=label)
 
 
 def _check_optional_port(value: Any) -> int | None:

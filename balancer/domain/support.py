@@ -32,16 +32,13 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "drain_timeout_s": (None, "Connection draining"),
     "proxy_protocol_v2": (False, "PROXY protocol v2"),
     "syn_proxy": (False, "SYN proxy"),
-    "failover_enabled": (False, "Two-group failover"),
-    "primary_group": (None, "Two-group failover"),
-    "secondary_group": (None, "Two-group failover"),
-    "failover_threshold": (None, "Two-group failover"),
     "certificate": (None, "A server certificate"),
     "client_ca_certificate": (None, "A client CA certificate"),
     "tls_policy": ("tls_1_2", "A TLS policy"),
     "http2_enabled": (False, "HTTP/2"),
 }
 
+_LAYER_4: Final = (Protocol.TCP, Protocol.UDP)
 _HTTP: Final = (Protocol.HTTP, Protocol.HTTPS)
 
 ONLY_FOR: Final[Mapping[str, tuple[tuple[Protocol, ...], Any, str]]] = {
@@ -65,6 +62,10 @@ ONLY_FOR: Final[Mapping[str, tuple[tuple[Protocol, ...], Any, str]]] = {
     "sticky_kind": (_HTTP, "", "Session persistence by cookie"),
     "cookie_timeout_s": (_HTTP, None, "Session persistence by cookie"),
     "cookie_name": (_HTTP, "", "Session persistence by cookie"),
+    "failover_enabled": (_LAYER_4, False, "Two-group failover"),  # S30
+    "primary_group": (_LAYER_4, None, "A primary group"),
+    "secondary_group": (_LAYER_4, None, "A secondary group"),
+    "failover_threshold": (_LAYER_4, None, "A failover threshold"),
     "check_request": ((Protocol.UDP,), "", "A UDP check request"),
     "check_expected_answer": ((Protocol.UDP,), "", "A UDP check answer"),
 }

@@ -233,6 +233,19 @@ class Listener(HealthCheckSettings, StickySettings, EditedModel):
         return self.redirect_port is not None
 
     @property
+    def own_groups(self) -> tuple[int | None, ...]:
+        """Return the keys of the groups it sends to by itself; None stands for the default one."""
+        if self.failover_enabled:
+            return self.primary_group_id, self.secondary_group_id
+        return (self.server_group_id,)
+
+    def sends_to(self, group: ServerGroup) -> bool:
+        """Tell whether the listener sends to the group by itself, not by a forwarding rule."""
+        if self.load_balancer_id != group.load_balancer_id:
+            return False
+        return group.pk in self.own_groups or (group.is_default and None in self.own_groups)
+
+    @property
     def is_http(self) -> bool:
         """Tell whether the listener understands requests (HTTP or HTTPS)."""
         return self.protocol in (Protocol.HTTP, Protocol.HTTPS)

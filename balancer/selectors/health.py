@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from balancer.choices import ListenerStatus, LoadBalancerStatus
 from balancer.domain.health import shard_of
 from balancer.feed import Evidence, FeedUnavailable, read_evidence
 from balancer.models import BackendServer, Listener, LoadBalancer, ServerGroup
+from balancer.selectors.traffic import list_failed_over
 from balancer.snapshot.checks import compile_check
 from proxy.snapshot import GroupKind, HealthCheck, HealthStatus, ServerRole, probe_id
 
@@ -44,13 +45,15 @@ class ServerHealth:
 class ListenerHealth:
     """One word for a listener, with its servers and the port each is asked at.
 
-    ``total`` counts the servers that are checked; without checks, all of them.
+    ``total`` counts the servers that are checked; without checks, all of them. ``is_failed_over``
+    tells that a proxy says so of two-group failover.
     """
 
     word: str
     healthy: int
     total: int
     servers: Sequence[tuple[BackendServer, int | None, ServerHealth]] = ()
+    is_failed_over: bool = False
 
 
 def get_group_health(
@@ -83,16 +86,17 @@ def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, Listener
     """Return the health of each listener by public id; the number of queries is constant."""
     listeners = list(listeners)
     groups = _groups_of(listeners)
-    servers: dict[int, list[BackendServer]] = {pk: [] for pk in groups.values()}
+    servers: dict[int, list[BackendServer]] = {pk: [] for own in groups.values() for pk in own}
     for server in _servers_of(servers):
         servers[server.group_id].append(server)
     running = _running(listeners)
+    redirecting = {each.pk for each in listeners if each.redirects}
     used = {
-        each.pk: [] if each.redirects else servers.get(groups.get(each.pk, 0), [])
-        for each in listeners
+        pk: [] if pk in redirecting else [each for group in own for each in servers[group]]
+        for pk, own in groups.items()
     }
     found = _examine([(each, server) for each in running.values() for server in used[each.pk]])
-    health = {}
+    health: dict[str, ListenerHealth] = {}
     for listener in listeners:
         if listener.pk in running:
             rows = [(each, found[listener.pk, each.pk]) for each in used[listener.pk]]
@@ -100,6 +104,8 @@ def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, Listener
         else:
             rows = [(each, _not_checked("The listener is stopped.")) for each in used[listener.pk]]
             health[listener.public_id] = _listener_health(NOT_RUNNING, 0, listener, rows)
+    for public_id in list_failed_over(running.values()):
+        health[public_id] = replace(health[public_id], is_failed_over=True)
     return health
 
 
@@ -131,17 +137,16 @@ def _listener_health(
 
 
 def _listeners_of(group: ServerGroup) -> list[Listener]:
-    listeners = Listener.objects.filter(server_group=group)
-    if group.is_default:
-        listeners |= Listener.objects.filter(
-            server_group=None, load_balancer_id=group.load_balancer_id
-        )
-    running = listeners.filter(status=ListenerStatus.RUNNING, redirect_port=None)
-    return list(running.order_by("port"))
+    running = Listener.objects.filter(
+        load_balancer_id=group.load_balancer_id,
+        status=ListenerStatus.RUNNING,
+        redirect_port=None,
+    )
+    return [each for each in running.order_by("port") if each.sends_to(group)]
 
 
-def _groups_of(listeners: Sequence[Listener]) -> dict[int, int]:
-    """Return the group's key of each listener's key; listeners without their own share one."""
+def _groups_of(listeners: Sequence[Listener]) -> dict[int, list[int]]:
+    """Return the keys of each listener's groups; listeners without their own share one."""
     defaults = dict(
         ServerGroup.objects.filter(
             kind=GroupKind.DEFAULT,
@@ -149,7 +154,7 @@ def _groups_of(listeners: Sequence[Listener]) -> dict[int, int]:
         ).values_list("load_balancer_id", "pk")
     )
     return {
-        each.pk: each.server_group_id or defaults.get(each.load_balancer_id, 0)
+        each.pk: [group or defaults.get(each.load_balancer_id, 0) for group in each.own_groups]
         for each in listeners
     }
 

@@ -11,7 +11,9 @@ from balancer.selectors.finding import find, visible
 
 def list_listeners(*, user: Any, load_balancer: LoadBalancer | None = None) -> QuerySet[Listener]:
     """Return listeners by load balancer and port, with their groups."""
-    rows = Listener.objects.select_related("load_balancer__region", "server_group")
+    rows = Listener.objects.select_related(
+        "load_balancer__region", "server_group", "primary_group", "secondary_group"
+    )
     rows = visible(rows.prefetch_related("access_lists"), user)
     return rows if load_balancer is None else rows.filter(load_balancer=load_balancer)
 

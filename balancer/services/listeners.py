@@ -10,7 +10,6 @@ from balancer.choices import ListenerStatus
 from balancer.constants import DEFAULT_UDP_CHECK_INTERVAL_S, DEFAULT_UDP_CHECK_TIMEOUT_S
 from balancer.domain.listeners import (
     CHECK_KINDS_OF_PROTOCOL,
-    check_group_kind,
     check_options,
     check_scheduler_allowed,
     check_udp_answer,
@@ -20,7 +19,7 @@ from balancer.domain.quotas import check_quota
 from balancer.domain.support import check_listener_supported
 from balancer.domain.weights import check_port
 from balancer.exceptions import Conflict, Invalid, NotFound
-from balancer.models import Listener, LoadBalancer, ServerGroup
+from balancer.models import Listener, LoadBalancer
 from balancer.services.activity import record_activity
 from balancer.services.listener_access import (
     check_listener_access,
@@ -28,6 +27,7 @@ from balancer.services.listener_access import (
     lock_access_lists,
     without_access,
 )
+from balancer.services.listener_groups import check_groups, settle_groups
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
 from proxy.snapshot import Protocol
@@ -63,6 +63,7 @@ def create_listener(
     )
     _check_port_free(load_balancer, protocol, port)
     options = _check_defaults(protocol) | options
+    options = settle_groups(Listener(), options)
     options["name"] = options.get("name") or f"{protocol}_{port}"
     access_lists = lock_access_lists(options.pop("access_lists", ()))
     listener = Listener(
@@ -101,7 +102,7 @@ def update_listener(
     load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
     listener = _lock_listener(listener.pk)
     check_fresh(listener, expected)
-    changes = without_access(changes)
+    changes = settle_groups(listener, without_access(changes))
     had = list(listener.access_lists.order_by("pk"))
     has = lock_access_lists(changes.pop("access_lists")) if "access_lists" in changes else had
     changed = {name: value for name, value in changes.items() if getattr(listener, name) != value}
@@ -178,7 +179,7 @@ def _set_status(actor: Actor, listener: Listener, status: ListenerStatus, action
 def _lock_listener(listener_pk: int) -> Listener:
     listener = (
         Listener.objects.select_for_update(of=("self",))
-        .select_related("load_balancer__region", "server_group")
+        .select_related("load_balancer__region", "server_group", "primary_group", "secondary_group")
         .filter(pk=listener_pk)
         .first()
     )
@@ -240,7 +241,7 @@ def _check_defaults(protocol: str) -> dict[str, Any]:
 
 def _check_whole(listener: Listener) -> None:
     """Hold options against each other, as they stand together after a change."""
-    _check_group(listener)
+    check_groups(listener)
     _check_redirect(listener)
     check_udp_answer(listener.check_request, listener.check_expected_answer)
     check_persistence(
@@ -249,23 +250,6 @@ def _check_whole(listener: Listener) -> None:
         cookie_timeout_s=listener.cookie_timeout_s,
         cookie_name=listener.cookie_name,
     )
-
-
-def _check_group(listener: Listener) -> None:
-    """A listener has a group of its own instance, or the port of its default group's servers."""
-    group: ServerGroup | None = listener.server_group
-    if group is not None and not ServerGroup.objects.filter(pk=group.pk).exists():
-        message = f"Server group {group.public_id} does not exist any more."
-        raise Invalid("group_not_found", message, fields={"server_group": [message]})
-    if group is not None and group.load_balancer_id != listener.load_balancer_id:
-        message = f"Server group {group.public_id} belongs to another instance."
-        raise Invalid("foreign_group", message, fields={"server_group": [message]})
-    if group is not None:
-        check_group_kind(group.kind, protocol=listener.protocol)
-    needs_port = listener.redirect_port is None and (group is None or group.is_default)
-    if needs_port and listener.backend_port is None:
-        message = "A backend port (1 to 65535) is needed when the default server group is used."
-        raise Invalid("required", message, fields={"backend_port": [message]})
 
 
 def _check_redirect(listener: Listener) -> None:

@@ -94,7 +94,11 @@ def delete_server_group(*, actor: Actor, group: ServerGroup) -> None:
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
     _check_not_default(group)
-    users = [_user("listener", each) for each in group.listeners.all()]
+    users = [
+        _user("listener", each)
+        for each in Listener.objects.filter(load_balancer=load_balancer)
+        if each.sends_to(group)
+    ]
     users += [_user("rule", each) for each in group.rules.all()]
     if users:
         names = ", ".join(user["name"] for user in users)

@@ -32,7 +32,9 @@ from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
+from console.forms.fields import GroupChoiceField, number_field
 from console.forms.listener_access import AccessFields, access_initial
+from console.forms.listener_failover import FailoverFields, check_failover_choice
 from console.forms.listener_http import HTTP_OPTIONS, HttpFields
 from console.forms.listener_persistence import (
     PERSISTENCE_FIELDS,
@@ -41,7 +43,7 @@ from console.forms.listener_persistence import (
     persistence_check,
     unused_persistence,
 )
-from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
+from proxy.snapshot import CheckKind, Protocol, SchedulerName
 
 PROTOCOLS = [
     (Protocol.TCP.value, "TCP"),
@@ -78,30 +80,9 @@ PROTOCOL_ONLY = {
 }
 """Options by the protocol that has them."""
 HTTP_CHECK_ONLY = ("check_method", "check_path", "check_host", "check_expected_classes")
-NUMBER_CHARACTERS = 20
 
 
-def _number(label: str, initial: int | None = None, help_text: str = "") -> forms.CharField:
-    return forms.CharField(
-        label=label,
-        initial=initial,
-        required=initial is not None,
-        max_length=NUMBER_CHARACTERS,
-        help_text=help_text,
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )
-
-
-class GroupChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
-    """Names each group as the tabs do."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        """Return the entry of the list."""
-        kind = "Primary/secondary" if obj.kind == GroupKind.PRIMARY_SECONDARY else "VServer"
-        return f"{kind} group {obj.name}"
-
-
-class ListenerForm(HttpFields, PersistenceFields, AccessFields):
+class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
     """What a listener is, where its requests go and how its servers are checked."""
 
     protocol = forms.ChoiceField(
@@ -110,7 +91,7 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
         initial=Protocol.TCP.value,
         widget=forms.RadioSelect,
     )
-    port = _number("Listening port", help_text="1–65535, one listener for each port.")
+    port = number_field("Listening port", help_text="1–65535, one listener for each port.")
     name = forms.CharField(
         label="Listener name",
         max_length=MAX_NAME_CHARACTERS,
@@ -124,7 +105,7 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
         required=False,
         empty_label="Default Server Group",
     )
-    backend_port = _number(
+    backend_port = number_field(
         "Backend port", help_text="All servers of the Default Server Group use this port."
     )
     scheduler = forms.ChoiceField(
@@ -133,11 +114,11 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
         initial=SchedulerName.WEIGHTED_ROUND_ROBIN.value,
         required=False,
     )
-    idle_timeout_s = _number("Idle timeout", DEFAULT_IDLE_TIMEOUT_S, "1–60 s.")
-    request_timeout_s = _number(
+    idle_timeout_s = number_field("Idle timeout", DEFAULT_IDLE_TIMEOUT_S, "1–60 s.")
+    request_timeout_s = number_field(
         "Request timeout", DEFAULT_REQUEST_TIMEOUT_S, "1–180 s; then the client gets 504."
     )
-    established_timeout_s = _number(
+    established_timeout_s = number_field(
         "Idle timeout of connections", DEFAULT_ESTABLISHED_TIMEOUT_S, "10–900 s."
     )
     check_enabled = forms.BooleanField(label="Check the servers", required=False, initial=True)
@@ -181,13 +162,13 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
         required=False,
         help_text="Empty: a server passes unless its port is unreachable within the timeout.",
     )
-    check_port = _number("Check port", help_text="Empty: the port of each server.")
-    check_interval_s = _number("Interval", DEFAULT_CHECK_INTERVAL_S, "1–50 s, start to start.")
-    check_timeout_s = _number("Response timeout", DEFAULT_CHECK_TIMEOUT_S, "1–300 s.")
-    check_unhealthy_threshold = _number(
+    check_port = number_field("Check port", help_text="Empty: the port of each server.")
+    check_interval_s = number_field("Interval", DEFAULT_CHECK_INTERVAL_S, "1–50 s, start to start.")
+    check_timeout_s = number_field("Response timeout", DEFAULT_CHECK_TIMEOUT_S, "1–300 s.")
+    check_unhealthy_threshold = number_field(
         "Unhealthy threshold", DEFAULT_CHECK_THRESHOLD, "2–10 failures in a row."
     )
-    check_healthy_threshold = _number(
+    check_healthy_threshold = number_field(
         "Healthy threshold", DEFAULT_CHECK_THRESHOLD, "2–10 successes in a row."
     )
     start = forms.BooleanField(label="Start after creation", required=False, initial=True)
@@ -207,6 +188,7 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
         chooser = self.fields["server_group"]
         assert isinstance(chooser, forms.ModelChoiceField)
         chooser.queryset = groups
+        self.offer_failover_groups(groups)
         if listener is not None:
             for name in ("protocol", "port", "start"):
                 del self.fields[name]
@@ -226,12 +208,14 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
             self._ask(partial(_read_threshold, values.get(name), name, self.fields[name].label))
         if "port" in self.fields:
             self._ask(partial(check_port, values.get("port"), "port", "Listening port"))
-        if values.get("server_group") is None and not self.options().get("redirect_port"):
-            self._ask(partial(check_port, values.get("backend_port"), "backend_port"))
         options, protocol = self.options(), self.protocol_value
+        if self.is_failing_over(protocol):
+            self._ask(partial(check_failover_choice, options))
+        elif values.get("server_group") is None and not options.get("redirect_port"):
+            self._ask(partial(check_port, values.get("backend_port"), "backend_port"))
         given = {name: value for name, value in options.items() if value not in ("", None)}
         self._ask(partial(check_options, given, protocol=protocol))
-        if (group := options["server_group"]) is not None:
+        if (group := options.get("server_group")) is not None:
             self._ask(partial(check_group_kind, group.kind, protocol=protocol))
         self._ask(persistence_check(options))
         request, answer = options.get("check_request", ""), options.get("check_expected_answer", "")
@@ -263,8 +247,9 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
     def _unused(self) -> tuple[str, ...]:
         """Name the fields that protocol and check leave out; the page does not even show them."""
         protocol = self.protocol_value
+        unused = self.unused_by_failover(protocol)
         others = (names for owner, names in PROTOCOL_ONLY.items() if owner != protocol)
-        unused = tuple(itertools.chain.from_iterable(others))
+        unused += tuple(itertools.chain.from_iterable(others))
         unused += unused_persistence(self.cleaned_data)
         is_asked_by_http = protocol == Protocol.HTTP or (
             protocol == Protocol.TCP and self.cleaned_data.get("check_kind") == CheckKind.HTTP
@@ -274,21 +259,21 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields):
     def options(self) -> Mapping[str, Any]:
         """Return the arguments of the service, without what protocol and check do not use."""
         values = dict(self.cleaned_data)
-        values.setdefault("server_group", None)
         if self.protocol_value != Protocol.TCP:
             values["check_kind"] = CHECK_KINDS_OF_PROTOCOL[self.protocol_value][0].value
         for name in ("protocol", "port", "start", "expected", *self._unused()):
             values.pop(name, None)
         if not values.get("scheduler"):
             values.pop("scheduler", None)
-        if values["server_group"] is not None:
+        if "server_group" in values or not self.is_failing_over(self.protocol_value):
+            values.setdefault("server_group", None)
+        if values.get("server_group") is not None:
             values["backend_port"] = None
         if "check_expected_classes" in values:
             values["check_expected_classes"] = ",".join(sorted(values["check_expected_classes"]))
-        for name in ("backend_port", "check_port"):
-            values[name] = values.get(name) or None
-        if "redirect_port" in values:
-            values["redirect_port"] = values["redirect_port"] or None
+        for name in ("backend_port", "check_port", "failover_threshold", "redirect_port"):
+            if name in values:
+                values[name] = values[name] or None
         return values | self.access_options()
 
 
@@ -303,6 +288,8 @@ def initial_of(listener: Listener) -> dict[str, Any]:
     names = [name for name in ListenerForm.base_fields if hasattr(listener, name)]
     values = {name: getattr(listener, name) for name in names}
     values["server_group"] = None if group is None or group.is_default else group.public_id
+    for name in ("primary_group", "secondary_group"):
+        values[name] = getattr(values[name], "public_id", None)
     values["check_expected_classes"] = listener.check_expected_classes.split(",")
     for name in PERSISTENCE_FIELDS:
         del values[name]

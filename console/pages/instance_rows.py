@@ -156,10 +156,17 @@ def _lines(user: Any, rows: Mapping[int, InstanceRow]) -> Iterable[ListenerLine]
     health = get_listeners_health(listeners)
     faulty = {fault.listener for report in list_reports() or () for fault in report.faults}
     for listener in listeners:
-        group = listener.server_group
-        label = "Default" if group is None or group.is_default else group.name
+        label = _group_label(listener)
         public_id = listener.public_id
         yield ListenerLine(listener, health[public_id], label, public_id in faulty)
+
+
+def _group_label(listener: Listener) -> str:
+    groups = (listener.primary_group, listener.secondary_group)
+    if listener.failover_enabled:
+        return " or ".join(group.name for group in groups if group is not None)
+    group = listener.server_group
+    return "Default" if group is None or group.is_default else group.name
 
 
 def _counts(rows: Sequence[InstanceRow]) -> Mapping[str, int]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from balancer.actors import Actor
 from balancer.choices import Entrance
-from balancer.constants import UDP_SESSION_TIMEOUT_S
+from balancer.constants import FAILOVER_HOLD_S, UDP_SESSION_TIMEOUT_S
 from balancer.domain.listeners import PAIR_PROTOCOLS
 from balancer.exceptions import BalancerError
 from balancer.models import Listener, LoadBalancer
@@ -205,6 +205,7 @@ def _form_page(
         "listener": form.listener,
         "close_url": _tab(load_balancer),
         "udp_session_timeout_s": UDP_SESSION_TIMEOUT_S,
+        "failover_hold_s": FAILOVER_HOLD_S,
     }
     return render_page(request, "listeners/form.html", context, status=status)
 

@@ -102,7 +102,7 @@ def _list(
 
 
 def _row(user: Any, group: ServerGroup, listeners: Sequence[Listener]) -> GroupRow:
-    users = [each for each in listeners if each.server_group_id == group.pk]
+    users = [each for each in listeners if each.sends_to(group)]
     health = get_group_health(group, users)
     servers = [
         ServerLine(server, health.get(server.public_id))

@@ -201,7 +201,7 @@ def read_group(user: Any, group: ServerGroup) -> GroupServers:
     listeners = [
         each
         for each in list_listeners(user=user, load_balancer=group.load_balancer)
-        if _uses(each, group)
+        if each.sends_to(group)
     ]
     health = get_group_health(group, listeners)
     able = {each.public_id: _can_serve(health[each.public_id]) for each in servers}
@@ -219,11 +219,6 @@ def name_of(server: BackendServer) -> str:
         return server.name
     attached = server.interface_address.interface.instance
     return f"{server.name} on {attached.name}" if attached else server.name
-
-
-def _uses(listener: Listener, group: ServerGroup) -> bool:
-    own = (listener.server_group_id, listener.primary_group_id, listener.secondary_group_id)
-    return group.pk in own or (group.is_default and own == (None, None, None))
 
 
 def _can_serve(health: ServerHealth) -> bool:

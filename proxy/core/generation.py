@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from proxy.core.access import AccessRules
 from proxy.core.added_fields import AddedFields
+from proxy.core.failover import FailoverRoute
 from proxy.core.health import Target
 from proxy.core.http.events import RequestHead
 from proxy.core.marks import Marks
@@ -27,7 +28,7 @@ from proxy.snapshot import (
 SERVED_PROTOCOLS = frozenset(Protocol)
 SERVED_SCHEDULERS = frozenset(SchedulerName) - {SchedulerName.CONNECTION_ID_HASH}
 HASH_SCHEDULERS = frozenset({SchedulerName.SOURCE_HASH, SchedulerName.TUPLE_HASH})
-HASHED_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP})
+LAYER_4_PROTOCOLS = frozenset({Protocol.TCP, Protocol.UDP})
 
 __all__ = ["Generation", "ListenerPlan", "Target", "build_generation", "unserved_reason"]
 
@@ -39,15 +40,22 @@ class ListenerPlan:
     ids of the rules. ``is_simple`` tells that every request goes the same way and no header but
     the usual ones is read or written, so that the short way of simple requests may be taken.
     ``access`` None: everybody may connect.
+    ``layer4_route`` is where connections and packets go: like ``route``, but over two groups where
+    the listener fails over.
     """
 
     __slots__ = (
+        "_destination",
+        "_groups",
         "_open_work",
+        "_phase",
         "_rules",
         "_schedulers",
         "added_fields",
         "access",
+        "has_failover",
         "is_simple",
+        "layer4_route",
         "listener",
         "load_balancer",
         "route",
@@ -69,34 +77,52 @@ class ListenerPlan:
         self.listener = listener
         self.added_fields = AddedFields(listener, snapshot.load_balancer, snapshot.address) or None
         self.is_simple = _is_simple(listener)
-        asks_servers = listener.redirect_port is None
         self.access = AccessRules(listener.access) if listener.access else None
         # One count for all plans of a listener: connections outlive the plan they began with.
         self._open_work: dict[str, int] = before._open_work if before else {}
-
-        def route(use: Listener | ForwardingRule, known: Route | None) -> Route:
-            destination = (snapshot.address, listener.port)
-            group = groups[use.group]
-            settings = RouteSettings(
-                group if asks_servers else replace(group, servers=()),
-                listener.backend_port,
-                use.scheduler,
-                use.health_check,
-                destination,
-            )
-            built = Route(settings, self._open_work, known, phase)
-            built.stickiness = _stickiness(snapshot, listener, use.sticky, settings.group, known)
-            return built
-
-        self.route: Route = route(listener, before.route if before else None)
+        self._destination = (snapshot.address, listener.port)
+        self._groups = groups
+        self._phase = phase
+        self.route: Route = self._route(snapshot, listener, before.route if before else None)
+        self.has_failover = listener.failover is not None
+        self.layer4_route = self._layer4_route(snapshot, before)
         known_rules = before.rule_routes if before else {}
         self.rule_routes: Mapping[str, Route] = {
-            rule.id: route(rule, known_rules.get(rule.id)) for rule in listener.rules
+            rule.id: self._route(snapshot, rule, known_rules.get(rule.id))
+            for rule in listener.rules
         }
         self._rules = RuleTable(listener.rules)
-        routes = (self.route, *self.rule_routes.values())
+        routes = (*self.layer4_route.routes, *self.rule_routes.values())
         self._schedulers = tuple(each.scheduler for each in routes)
         self.targets = tuple(target for each in routes for target in each.targets)
+
+    def _route(
+        self, snapshot: Snapshot, use: Listener | ForwardingRule, known: Route | None
+    ) -> Route:
+        listener = self.listener
+        group = self._groups[use.group]
+        settings = RouteSettings(
+            group if listener.redirect_port is None else replace(group, servers=()),
+            listener.backend_port,
+            use.scheduler,
+            use.health_check,
+            self._destination,
+        )
+        built = Route(settings, self._open_work, known, self._phase)
+        built.stickiness = _stickiness(snapshot, listener, use.sticky, settings.group, known)
+        return built
+
+    def _layer4_route(
+        self, snapshot: Snapshot, before: "ListenerPlan | None"
+    ) -> Route | FailoverRoute:
+        failover = self.listener.failover
+        if failover is None:
+            return self.route
+        known = before.layer4_route if before else None
+        going_on = known if isinstance(known, FailoverRoute) else None
+        use = replace(self.listener, group=failover.group)
+        second = self._route(snapshot, use, going_on.routes[1] if going_on else None)
+        return FailoverRoute(failover, self.route, second, going_on)
 
     def route_for(self, head: RequestHead) -> Route:
         """Return where the request goes: by the rule that takes it, else as the listener says."""
@@ -105,7 +131,7 @@ class ListenerPlan:
 
     def reaches(self, target: Target) -> bool:
         """Tell whether the plan still has this server at this address."""
-        return self.route.reaches(target) or any(
+        return self.layer4_route.reaches(target) or any(
             each.reaches(target) for each in self.rule_routes.values()
         )
 
@@ -207,6 +233,8 @@ def unserved_reason(listener: Listener) -> str | None:
     for scheduler in (listener.scheduler, *(rule.scheduler for rule in listener.rules)):
         if scheduler not in SERVED_SCHEDULERS:
             return f"scheduler {scheduler} is not served by this proxy"
-        if scheduler in HASH_SCHEDULERS and listener.protocol not in HASHED_PROTOCOLS:
+        if scheduler in HASH_SCHEDULERS and listener.protocol not in LAYER_4_PROTOCOLS:
             return f"scheduler {scheduler} is not for {listener.protocol} listeners"
+    if listener.failover is not None and listener.protocol not in LAYER_4_PROTOCOLS:
+        return f"two-group failover is not for {listener.protocol} listeners"
     return None

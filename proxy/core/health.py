@@ -95,9 +95,15 @@ class Availability:
         for probe in (target.probe, *target.earlier_probes):
             if probe == UNCHECKED or probe in self._healthy:
                 return True
-            if self._is_unhealthy(probe):
+            if self._has_failed(probe):
                 return False
         return False
+
+    def is_unhealthy(self, target: Target) -> bool:
+        """Tell whether the checks have found the target down; one not judged yet is not."""
+        return not self.is_healthy(target) and any(
+            self._has_failed(probe) for probe in (target.probe, *target.earlier_probes) if probe
+        )
 
     def is_available(self, target: Target, now: float) -> bool:
         """Tell whether the target may be given new work."""
@@ -119,7 +125,11 @@ class Availability:
         self.next_return = min(self._ejected.values(), default=math.inf)
         self.stamp += 1
 
-    def _is_unhealthy(self, probe: str) -> bool:
+    def mark_changed(self) -> None:
+        """Have everybody ask anew: a group has taken the turn of another."""
+        self.stamp += 1
+
+    def _has_failed(self, probe: str) -> bool:
         return any(
             table.statuses.get(probe) is HealthStatus.UNHEALTHY for table in self._tables.values()
         )

@@ -46,6 +46,9 @@ class Route:
     of its plans to come, share it. ``stickiness`` None: sessions need not keep their server.
     """
 
+    is_failed_over = False
+    """There is one group, and it is always its turn."""
+
     __slots__ = (
         "_by_id",
         "_reason",
@@ -85,7 +88,7 @@ class Route:
         ``tried`` ones just failed to connect; ``peer`` is who asks.
         """
         if now >= availability.next_return or availability.stamp != self._stamp:
-            self._follow(availability, now)
+            self.follow(availability, now)
         if tried:
             return self._pick_untried(tried, peer)
         server = self.scheduler.pick(peer)
@@ -100,10 +103,27 @@ class Route:
             return None
         return target
 
+    @property
+    def routes(self) -> "tuple[Route, ...]":
+        """Return the routes that this one is made of: itself."""
+        return (self,)
+
+    def can_serve(self, availability: Availability, now: float) -> bool:
+        """Tell whether a server of the group may be given new work."""
+        self.follow(availability, now)
+        return bool(self._usable)
+
     def reaches(self, target: Target) -> bool:
         """Tell whether the plan still has this server at this address."""
         known = self._by_id.get(target.server_id)
         return known is not None and (known.address, known.port) == (target.address, target.port)
+
+    def follow(self, availability: Availability, now: float) -> None:
+        """Take in what has changed in who may be chosen."""
+        if now >= availability.next_return:
+            availability.readmit(now)
+        if availability.stamp != self._stamp:
+            self._refresh(availability, now)
 
     def keeps(self, server_id: str, availability: Availability, now: float) -> bool:
         """Tell whether work that has no connection to lose may stay with its server.
@@ -114,7 +134,7 @@ class Route:
         target = self._by_id.get(server_id)
         if target is None:
             return False
-        self._follow(availability, now)
+        self.follow(availability, now)
         if not self._usable:
             return True
         is_in_use = not target.weight or target.is_secondary == self._usable[0].is_secondary
@@ -135,12 +155,6 @@ class Route:
             scheduler = _new_scheduler(name, destination, open_work, phase)
         scheduler.know_members(members)
         return scheduler
-
-    def _follow(self, availability: Availability, now: float) -> None:
-        if now >= availability.next_return:
-            availability.readmit(now)
-        if availability.stamp != self._stamp:
-            self._refresh(availability, now)
 
     def _pick_untried(self, tried: Collection[Target], peer: Peer) -> Target | Reason:
         untried = [target for target in self._usable if target not in tried]

@@ -11,6 +11,7 @@ import resource
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -142,12 +143,23 @@ class ListenerService:
 
     def report(self) -> dict[str, Any]:
         """Return the counters as they are reported."""
-        return self.counters.as_json(active=len(self.connections)) | {"paused": int(self.is_paused)}
+        state = {
+            "paused": int(self.is_paused),
+            "failed_over": int(self.plan.layer4_route.is_failed_over),
+        }
+        return self.counters.as_json(active=len(self.connections)) | state
 
     def abort(self) -> None:
         """Close every connection that is left."""
         for connection in list(self.connections):
             connection.abort()
+
+    def tend(self) -> None:
+        """Do what is due although no client asks for it; called a few times a second."""
+        if self.is_paused:
+            self.resume()
+        if self.plan.has_failover:
+            self.plan.layer4_route.follow(self.availability, time.monotonic())
 
     def resume(self) -> None:
         """Accept again after a pause, if there is room for it."""

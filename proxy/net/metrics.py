@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+GAUGES = frozenset({"active", "paused", "failed_over"})
+"""What tells of the present; the rest are sums."""
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
@@ -105,11 +107,11 @@ def add(total: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     return total
 
 
-def without_active(report: Mapping[str, Any]) -> dict[str, Any]:
+def without_gauges(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the report of a worker that is gone: what it did counts on, nothing is open."""
     return {
-        name: without_active(value)
+        name: without_gauges(value)
         if isinstance(value, Mapping)
-        else (0 if name == "active" else value)
+        else (0 if name in GAUGES else value)
         for name, value in report.items()
     }

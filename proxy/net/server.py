@@ -86,11 +86,10 @@ class ProxyServer:
         for id_ in generation.listeners.keys() - kept if generation else ():
             self._services[load_balancer, id_].stop_accepting()
 
-    def resume_accepting(self) -> None:
-        """Let paused listeners accept again as soon as descriptors allow it."""
+    def tend(self) -> None:
+        """Do what is due although no client asks for it; called a few times a second."""
         for service in self._services.values():
-            if service.is_paused:
-                service.resume()
+            service.tend()
 
     def prepare(self) -> bool:
         """Do a small part of what schedulers have to do ahead; return whether more is left."""

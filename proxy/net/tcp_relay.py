@@ -166,7 +166,7 @@ class TcpRelay:
     def _try_next_server(self) -> None:
         service = self.service
         while len(self._tried) < MAX_ATTEMPTS:
-            target = service.plan.route.pick(
+            target = service.plan.layer4_route.pick(
                 service.availability, time.monotonic(), self._tried, self._peer
             )
             if isinstance(target, Reason):

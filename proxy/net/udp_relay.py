@@ -163,7 +163,9 @@ class UdpSession:
         service = self.service
         self._plan, now = service.plan, time.monotonic()
         target = self._target
-        if target and not self._plan.route.keeps(target.server_id, service.availability, now):
+        if target and not self._plan.layer4_route.keeps(
+            target.server_id, service.availability, now
+        ):
             self._disconnect()
         self._stamp = service.availability.stamp
 
@@ -171,7 +173,7 @@ class UdpSession:
         """Choose a server and open a socket for it; False when there is none."""
         service = self.service
         while len(tried) < MAX_ATTEMPTS:
-            target = service.plan.route.pick(
+            target = service.plan.layer4_route.pick(
                 service.availability, time.monotonic(), tried, self.client
             )
             if isinstance(target, Reason):

@@ -38,6 +38,9 @@ class ListenerHealthSerializer(serializers.Serializer[Any]):
     word = serializers.CharField()
     healthy = serializers.IntegerField()
     total = serializers.IntegerField()
+    is_failed_over = serializers.BooleanField(
+        help_text="Whether the secondary group of two-group failover serves now."
+    )
     servers = ServerHealthSerializer(many=True)
 
 
@@ -72,6 +75,7 @@ def listener_health_facts(listener_id: str, health: ListenerHealth) -> dict[str,
         "word": health.word,
         "healthy": health.healthy,
         "total": health.total,
+        "is_failed_over": health.is_failed_over,
         "servers": [server_health_facts(*row) for row in health.servers],
     }
 

@@ -140,9 +140,6 @@ def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
         ("bandwidth_mbps", 10),
         ("tls_policy", "tls_1_0"),
         ("http2_enabled", True),
-        ("access_enabled", True),
-        ("access_lists", ["acl-1"]),
-        ("failover_enabled", True),
     ],
 )
 def test_options_that_no_proxy_applies_are_refused_by_name(option, value):

@@ -170,3 +170,35 @@ def test_number_of_queries_does_not_grow(estate, django_assert_num_queries):
         health = get_listeners_health(listeners)
     assert len(health) == 11
     assert {each.total for each in health.values()} == {13}
+
+
+def test_both_groups_of_failover_are_judged(estate):
+    """C14: unlike the secondary server of a pair."""
+    first, second = (
+        ServerGroup.objects.create(
+            load_balancer=estate.load_balancer, kind=GroupKind.VSERVER, name=name
+        )
+        for name in ("blue", "green")
+    )
+    machines = [each.ecs_instance for each in estate.servers[:2]]
+    servers = [
+        BackendServer.objects.create(group=group, ecs_instance=machine, port=80)
+        for group, machine in zip((first, second), machines, strict=True)
+    ]
+    listener = Listener.objects.create(
+        load_balancer=estate.load_balancer,
+        protocol=Protocol.TCP,
+        port=9000,
+        name="tcp_9000",
+        status=ListenerStatus.RUNNING,
+        failover_enabled=True,
+        primary_group=first,
+        secondary_group=second,
+        failover_threshold=1,
+    )
+    show(listener, servers[0], HEALTHY)
+    show(listener, servers[1], UNHEALTHY, "connection refused")
+    health = get_listener_health(listener)
+    assert (health.word, health.healthy, health.total) == ("Abnormal", 1, 2)
+    assert get_group_health(second)[servers[1].public_id].word == "Abnormal"
+    assert get_group_health(first)[servers[0].public_id].word == "Normal"

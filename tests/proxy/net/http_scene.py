@@ -20,6 +20,9 @@ from proxy.net.server import CONNECTIONS
 from proxy.net.upstream import UpstreamPool
 from proxy.snapshot import (
     GroupKind,
+    HealthStatus,
+    HealthTable,
+    HealthVersion,
     Listener,
     Protocol,
     SchedulerName,
@@ -174,6 +177,7 @@ class Scene(AbstractContextManager["Scene"]):
         self.servers = [ScriptedServer(self) for _ in range(servers)]
         self.pool = UpstreamPool(self.reactor)
         self._version = 0
+        self._health = 0
         # Further groups, for rules: the numbers of the servers in each.
         self._groups = {"rsp-1": range(servers), **(groups or {})}
         self.removed: set[int] = set()
@@ -188,6 +192,7 @@ class Scene(AbstractContextManager["Scene"]):
         values: dict[str, object] = {
             "protocol": Protocol.HTTP,
             "scheduler": SchedulerName.WEIGHTED_ROUND_ROBIN,
+            "health_check": None,
             "connect_timeout_s": 5,
             "idle_timeout_s": 15,
             "request_timeout_s": 60,
@@ -198,7 +203,6 @@ class Scene(AbstractContextManager["Scene"]):
             port=80,
             group="rsp-1",
             backend_port=None,
-            health_check=None,
             **values,  # type: ignore[arg-type]
         )
         members = [
@@ -231,6 +235,16 @@ class Scene(AbstractContextManager["Scene"]):
         """Swap the configuration as the proxy does: one reference."""
         self._generation = build_generation(self.snapshot(weights, **options), self._generation)
         self.service.adopt(self._generation.listeners["lsn-1"])
+
+    def tell(self, *statuses: HealthStatus) -> None:
+        """Publish what the checks say, in the order of the servers."""
+        self._health += 1
+        found = {
+            target.probe: status
+            for target, status in zip(self.service.plan.targets, statuses, strict=True)
+            if target.probe
+        }
+        self.availability.replace(HealthTable(0, HealthVersion(1, self._health), found))
 
     @property
     def server(self) -> ScriptedServer:

@@ -4,7 +4,7 @@ import collections
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -47,13 +47,20 @@ def datagram_socket() -> socket.socket:
 class Scene:
     """One UDP listener and the reactor that drives it; every socket is in this thread."""
 
-    def __init__(self, servers: int = 2, **options: object) -> None:
+    def __init__(
+        self,
+        servers: int = 2,
+        groups: Mapping[str, Sequence[int]] | None = None,
+        **options: object,
+    ) -> None:
         self.reactor = Reactor(DeadlineWheel(0.02))
         self.availability = Availability()
         self.servers = [datagram_socket() for _ in range(servers)]
         self.places = [each.getsockname() for each in self.servers]
         self.roles = [ServerRole.MEMBER] * servers
         self.options = options
+        # The numbers of the servers in each group.
+        self._groups = groups or {"rsp-1": range(servers)}
         self._version = 0
         self._health = 0
         self._clients: list[socket.socket] = []
@@ -75,13 +82,13 @@ class Scene:
         self._version += 1
         is_pair = ServerRole.PRIMARY in self.roles
         kind = GroupKind.PRIMARY_SECONDARY if is_pair else GroupKind.VSERVER
-        members = tuple(
-            Server(f"i-{at}", *place, weight, role)
+        members = {
+            at: Server(f"i-{at}", *place, weight, role)
             for at, (place, weight, role) in enumerate(
                 zip(self.places, weights, self.roles, strict=True)
             )
             if weight is not None
-        )
+        }
         listener = Listener(
             id="lsn-1",
             protocol=Protocol.UDP,
@@ -95,7 +102,10 @@ class Scene:
             request_timeout_s=60,
         )
         listener = replace(listener, **self.options)
-        groups = (ServerGroup("rsp-1", kind, members),)
+        groups = tuple(
+            ServerGroup(name, kind, tuple(members[at] for at in numbers if at in members))
+            for name, numbers in self._groups.items()
+        )
         snapshot = Snapshot("lb-1", self._version, "127.0.0.1", (listener,), groups)
         self._generation = build_generation(snapshot, self._generation)
         return self._generation.listeners["lsn-1"]
