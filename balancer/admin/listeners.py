@@ -15,6 +15,11 @@ from balancer.admin.base import (
     actor_of,
 )
 from balancer.models import DomainCertificate, ForwardingRule, Listener
+from balancer.services.forwarding_rules import (
+    create_forwarding_rule,
+    delete_forwarding_rule,
+    update_forwarding_rule,
+)
 from balancer.services.listeners import (
     create_listener,
     delete_listener,
@@ -113,9 +118,35 @@ class DomainCertificateAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ForwardingRule)
-class ForwardingRuleAdmin(ReadOnlyAdmin):
-    """Forwarding rules: shown only, until the proxies apply them."""
+class ForwardingRuleAdmin(EditedAdmin):
+    """Create, change and delete forwarding rules."""
 
     list_display = ["name", "listener", "domain", "path", "server_group"]
+    list_filter = ["inherits_settings", "listener__load_balancer__region"]
     search_fields = ["name", "public_id", "domain", "path", "listener__public_id"]
     list_select_related = ["listener", "server_group"]
+    autocomplete_fields = ["listener", "server_group"]
+    exclude = ["check_request", "check_expected_answer"]
+    readonly_fields = EDITED_READONLY
+    readonly_on_change = ("listener", "domain", "path")
+
+    def create_row(self, actor: Actor, values: dict[str, Any]) -> Model:
+        """Create a rule; what was left at the column's default is left to the service."""
+        untouched = ForwardingRule()
+        given = {
+            name: value
+            for name, value in values.items()
+            if name in {"listener", "server_group"} or value != getattr(untouched, name, None)
+        }
+        return create_forwarding_rule(actor=actor, **({"name": ""} | given))
+
+    def change_row(
+        self, actor: Actor, row: ForwardingRule, changes: dict[str, Any], expected: int | None
+    ) -> None:
+        """Change name, group or settings of the rule."""
+        if changes:
+            update_forwarding_rule(actor=actor, rule=row, expected=expected, **changes)
+
+    def delete_row(self, actor: Actor, row: ForwardingRule) -> None:
+        """Delete the rule."""
+        delete_forwarding_rule(actor=actor, rule=row)

@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from balancer.api.views.access_lists import AccessListViewSet
 from balancer.api.views.backend_servers import BackendServerViewSet
 from balancer.api.views.credentials import AccessKeyViewSet, ApiTokenViewSet, MeView
+from balancer.api.views.forwarding_rules import ForwardingRuleViewSet
 from balancer.api.views.inventory import (
     EcsInstanceViewSet,
     IdcServerViewSet,
@@ -32,6 +33,7 @@ router.register("network-interfaces", NetworkInterfaceViewSet, "api-network-inte
 router.register("idc-servers", IdcServerViewSet, "api-idc-server")
 router.register("load-balancers", LoadBalancerViewSet, "api-load-balancer")
 router.register("listeners", ListenerViewSet, "api-listener")
+router.register("forwarding-rules", ForwardingRuleViewSet, "api-forwarding-rule")
 router.register("server-groups", ServerGroupViewSet, "api-server-group")
 router.register("backend-servers", BackendServerViewSet, "api-backend-server")
 router.register("access-lists", AccessListViewSet, "api-access-list")

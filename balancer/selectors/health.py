@@ -10,7 +10,8 @@ from django.conf import settings
 from balancer.choices import ListenerStatus, LoadBalancerStatus
 from balancer.domain.health import shard_of
 from balancer.feed import Evidence, FeedUnavailable, read_evidence
-from balancer.models import BackendServer, Listener, LoadBalancer, ServerGroup
+from balancer.models import BackendServer, ForwardingRule, Listener, LoadBalancer, ServerGroup
+from balancer.models.listener import HealthCheckSettings
 from balancer.selectors.traffic import list_failed_over
 from balancer.snapshot.checks import compile_check
 from proxy.snapshot import GroupKind, HealthCheck, HealthStatus, ServerRole, probe_id
@@ -56,25 +57,36 @@ class ListenerHealth:
     is_failed_over: bool = False
 
 
-def get_group_health(
-    group: ServerGroup, listeners: Iterable[Listener] | None = None
-) -> Mapping[str, ServerHealth]:
-    """Return the health of the group's servers by public id, the worst over its listeners.
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One use of a group: the listener that sends to it, and whose settings its checks have."""
 
-    Only running listeners check; without ``listeners`` those that use the group are looked up.
+    listener: Listener
+    settings: HealthCheckSettings
+
+
+def get_group_health(
+    group: ServerGroup,
+    listeners: Iterable[Listener] | None = None,
+    rules: Iterable[ForwardingRule] | None = None,
+) -> Mapping[str, ServerHealth]:
+    """Return the health of the group's servers by public id, the worst over all its uses.
+
+    Only running listeners check. ``listeners`` that use the group, and forwarding ``rules`` that
+    do, are looked up when they are not given.
     """
     if listeners is None:
         listeners = _listeners_of(group)
-    checking = [each for each in listeners if each.is_running]
+    if rules is None:
+        rules = group.rules.select_related("listener")
+    uses = [_Use(each, each) for each in listeners if each.is_running]
+    uses += [_use_of_rule(each, each.listener) for each in rules if each.listener.is_running]
     servers = list(_servers_of([group.pk]))
-    if not checking or not group.load_balancer.is_active:
+    if not uses or not group.load_balancer.is_active:
         idle = _not_checked("No running listener uses this group.")
         return {server.public_id: idle for server in servers}
-    found = _examine([(listener, server) for listener in checking for server in servers])
-    return {
-        server.public_id: _worst(found[listener.pk, server.pk] for listener in checking)
-        for server in servers
-    }
+    found = _examine([(use, server) for use in uses for server in servers])
+    return {server.public_id: _worst(found[use, server.pk] for use in uses) for server in servers}
 
 
 def get_listener_health(listener: Listener) -> ListenerHealth:
@@ -83,40 +95,56 @@ def get_listener_health(listener: Listener) -> ListenerHealth:
 
 
 def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, ListenerHealth]:
-    """Return the health of each listener by public id; the number of queries is constant."""
+    """Return the health of each listener by public id; the number of queries is constant.
+
+    The servers are those of its own group and of its forwarding rules' groups, each once.
+    """
     listeners = list(listeners)
-    groups = _groups_of(listeners)
-    servers: dict[int, list[BackendServer]] = {pk: [] for own in groups.values() for pk in own}
+    uses = _uses_of(listeners)
+    servers: dict[int, list[BackendServer]] = {pk: [] for each in uses.values() for _, pk in each}
     for server in _servers_of(servers):
         servers[server.group_id].append(server)
     running = _running(listeners)
-    redirecting = {each.pk for each in listeners if each.redirects}
-    used = {
-        pk: [] if pk in redirecting else [each for group in own for each in servers[group]]
-        for pk, own in groups.items()
+    pairs = {
+        pk: [(use, server) for use, group in used for server in servers[group]]
+        for pk, used in uses.items()
     }
-    found = _examine([(each, server) for each in running.values() for server in used[each.pk]])
+    found = _examine([pair for pk in running for pair in pairs[pk]])
+    stopped = _not_checked("The listener is stopped.")
     health: dict[str, ListenerHealth] = {}
     for listener in listeners:
         if listener.pk in running:
-            rows = [(each, found[listener.pk, each.pk]) for each in used[listener.pk]]
+            rows = _each_once(
+                [(pair[1], found[pair[0], pair[1].pk]) for pair in pairs[listener.pk]]
+            )
             health[listener.public_id] = _summary(listener, rows)
         else:
-            rows = [(each, _not_checked("The listener is stopped.")) for each in used[listener.pk]]
+            rows = _each_once([(server, stopped) for _, server in pairs[listener.pk]])
             health[listener.public_id] = _listener_health(NOT_RUNNING, 0, listener, rows)
     for public_id in list_failed_over(running.values()):
         health[public_id] = replace(health[public_id], is_failed_over=True)
     return health
 
 
+def _each_once(
+    rows: Iterable[tuple[BackendServer, ServerHealth]],
+) -> list[tuple[BackendServer, ServerHealth]]:
+    """Return each server once, with the worst that is known of it."""
+    known: dict[int, tuple[BackendServer, ServerHealth]] = {}
+    for server, health in rows:
+        before = known.get(server.pk)
+        known[server.pk] = (server, _worst([before[1], health]) if before else health)
+    return list(known.values())
+
+
 def _summary(
     listener: Listener, rows: Sequence[tuple[BackendServer, ServerHealth]]
 ) -> ListenerHealth:
-    if not listener.check_enabled or listener.redirects:
+    words = [health.word for _, health in rows if health.word != NOT_CHECKED]
+    if listener.redirects or not (words or listener.check_enabled):
         return _listener_health(NOT_ENABLED, len(rows), listener, rows)
     if not rows:
         return _listener_health(ABNORMAL, 0, listener, rows)  # it answers with errors (F4.3)
-    words = [health.word for _, health in rows if health.word != NOT_CHECKED]
     worst = min(words, key=_WORST_FIRST.index, default=UNAVAILABLE)
     return _listener_health(worst, words.count(NORMAL), listener, rows, checked=len(words))
 
@@ -145,18 +173,31 @@ def _listeners_of(group: ServerGroup) -> list[Listener]:
     return [each for each in running.order_by("port") if each.sends_to(group)]
 
 
-def _groups_of(listeners: Sequence[Listener]) -> dict[int, list[int]]:
-    """Return the keys of each listener's groups; listeners without their own share one."""
+def _uses_of(listeners: Sequence[Listener]) -> dict[int, list[tuple[_Use, int]]]:
+    """Return the uses of groups by each listener's key, with the keys of the groups.
+
+    Listeners without a group of their own share one; a listener that redirects uses none.
+    """
     defaults = dict(
         ServerGroup.objects.filter(
             kind=GroupKind.DEFAULT,
             load_balancer__in={each.load_balancer_id for each in listeners},
         ).values_list("load_balancer_id", "pk")
     )
-    return {
-        each.pk: [group or defaults.get(each.load_balancer_id, 0) for group in each.own_groups]
-        for each in listeners
-    }
+    serving = {each.pk: each for each in listeners if not each.redirects}
+    uses: dict[int, list[tuple[_Use, int]]] = {each.pk: [] for each in listeners}
+    for pk, each in serving.items():
+        for own in each.own_groups:
+            group = own or defaults.get(each.load_balancer_id)
+            uses[pk] += [(_Use(each, each), group)] if group else []
+    for rule in ForwardingRule.objects.filter(listener__in=serving).order_by("pk"):
+        use = _use_of_rule(rule, serving[rule.listener_id])
+        uses[rule.listener_id].append((use, rule.server_group_id))
+    return uses
+
+
+def _use_of_rule(rule: ForwardingRule, listener: Listener) -> _Use:
+    return _Use(listener, listener if rule.inherits_settings else rule)
 
 
 def _servers_of(groups: Iterable[int]) -> Iterable[BackendServer]:
@@ -179,15 +220,17 @@ def _running(listeners: Sequence[Listener]) -> dict[int, Listener]:
 
 
 def _examine(
-    pairs: Sequence[tuple[Listener, BackendServer]],
-) -> Mapping[tuple[int, int], ServerHealth]:
-    """Return what is known of each server as the listener sees it, by both keys."""
-    checks = {listener.pk: compile_check(listener) for listener, _ in pairs}
-    found: dict[tuple[int, int], ServerHealth] = {}
-    asked: dict[tuple[int, int], tuple[str, HealthCheck]] = {}
-    for listener, server in pairs:
-        key, check = (listener.pk, server.pk), checks[listener.pk]
-        port = server.port or listener.backend_port
+    pairs: Iterable[tuple[_Use, BackendServer]],
+) -> Mapping[tuple[_Use, int], ServerHealth]:
+    """Return what is known of each server in each use of it, by the use and the server's key."""
+    checks: dict[_Use, HealthCheck | None] = {}
+    found: dict[tuple[_Use, int], ServerHealth] = {}
+    asked: dict[tuple[_Use, int], tuple[str, HealthCheck]] = {}
+    for use, server in pairs:
+        if use not in checks:
+            checks[use] = compile_check(use.settings)
+        key, check = (use, server.pk), checks[use]
+        port = server.port or use.listener.backend_port
         reason = _reason_not_to_check(server, port, check)
         if reason or check is None or port is None:
             found[key] = _not_checked(reason)

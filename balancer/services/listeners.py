@@ -261,6 +261,12 @@ def _check_redirect(listener: Listener) -> None:
             "add that one first."
         )
         raise Invalid("redirect_target", message, fields={"redirect_port": [message]})
+    if port is not None and listener.pk is not None and listener.rules.exists():
+        raise Conflict(
+            "listener_has_rules",
+            f"{listener.name} has forwarding rules, which would have no effect; delete them first.",
+            field="redirect_port",
+        )
 
 
 def _https_listeners(listener: Listener) -> QuerySet[Listener]:

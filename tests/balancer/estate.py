@@ -8,6 +8,7 @@ from balancer.choices import ListenerStatus
 from balancer.models import (
     BackendServer,
     EcsInstance,
+    ForwardingRule,
     Listener,
     LoadBalancer,
     Region,
@@ -51,6 +52,23 @@ class Estate:
         )
         row = {"group": self.group, "weight": weight, **columns}
         return BackendServer.objects.create(ecs_instance=machine, **row)
+
+    def add_group(self, name: str) -> ServerGroup:
+        """Return one more VServer group, empty."""
+        return ServerGroup.objects.create(
+            load_balancer=self.load_balancer, kind=GroupKind.VSERVER, name=name
+        )
+
+    def add_rule(self, name: str, domain: str = "", path: str = "") -> ForwardingRule:
+        """Return a forwarding rule of the listener, with a group of its own."""
+        return ForwardingRule.objects.create(
+            listener=self.listener,
+            name=name,
+            domain=domain,
+            path=path,
+            server_group=self.add_group(f"for-{name}"),
+            check_kind="http",
+        )
 
 
 @pytest.fixture

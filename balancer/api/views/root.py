@@ -31,6 +31,7 @@ NOUNS = [
     "idc-server",
     "load-balancer",
     "listener",
+    "forwarding-rule",
     "server-group",
     "backend-server",
     "access-list",

@@ -19,6 +19,7 @@ from balancer.models import (
     ApiToken,
     BackendServer,
     EcsInstance,
+    ForwardingRule,
     IdcServer,
     InterfaceAddress,
     Listener,
@@ -100,6 +101,13 @@ EDITS = {
     LoadBalancer: Edit(lambda e: e.load_balancer, "name", "renamed", "load_balancer.renamed"),
     Listener: Edit(
         lambda e: e.listener, "check_interval_s", 5, "listener.changed", is_published=True
+    ),
+    ForwardingRule: Edit(
+        lambda e: e.add_rule("rule", "a.example"),
+        "name",
+        "renamed",
+        "forwarding_rule.changed",
+        is_published=True,
     ),
     ServerGroup: Edit(add_vserver_group, "name", "green", "server_group.renamed"),
     AccessList: Edit(add_access_list, "name", "lan", "access_list.renamed"),

@@ -49,6 +49,7 @@ def rows_of(estate):
         "ecs-instances": estate.servers[0].machine_id,
         "load-balancers": estate.load_balancer.public_id,
         "listeners": estate.listener.public_id,
+        "forwarding-rules": estate.add_rule("rule", "a.example").public_id,
         "server-groups": estate.group.public_id,
         "backend-servers": estate.servers[0].public_id,
     }

@@ -67,6 +67,13 @@ WRITES = [
     Write("POST", "listeners/{listener}/stop/", {}),
     Write(
         "POST",
+        "forwarding-rules/",
+        {"listener": "{listener}", "server_group": "{group}", "name": "r", "path": "/a"},
+    ),
+    Write("PATCH", "forwarding-rules/{rule}/", {"name": "renamed"}),
+    Write("DELETE", "forwarding-rules/{rule}/", {}),
+    Write(
+        "POST",
         "server-groups/",
         {"load_balancer": "{load_balancer}", "kind": "vserver", "name": "blue"},
     ),
@@ -112,6 +119,13 @@ def access_list(estate: Estate) -> None:
     access_list.entries.create(network="10.0.0.0/8")
 
 
+@pytest.fixture
+def estate(estate: Estate) -> Estate:
+    """Return the estate with a forwarding rule to change."""
+    estate.add_rule("rule", "a.example")
+    return estate
+
+
 def send(client: APIClient, write: Write, estate: Estate) -> Any:
     ids = {
         "load_balancer": estate.load_balancer.public_id,
@@ -120,6 +134,7 @@ def send(client: APIClient, write: Write, estate: Estate) -> Any:
         "server": estate.servers[0].public_id,
         "machine": estate.servers[0].machine_id,
         "access_list": AccessList.objects.get(name="lan").public_id,
+        "rule": estate.listener.rules.get().public_id,
         "token": token.public_id if (token := ApiToken.objects.first()) else "tok-none",
     }
 

@@ -166,7 +166,7 @@ def test_number_of_queries_does_not_grow(estate, django_assert_num_queries):
             status=ListenerStatus.RUNNING,
         )
     listeners = list(Listener.objects.all())
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         health = get_listeners_health(listeners)
     assert len(health) == 11
     assert {each.total for each in health.values()} == {13}
@@ -202,3 +202,44 @@ def test_both_groups_of_failover_are_judged(estate):
     assert (health.word, health.healthy, health.total) == ("Abnormal", 1, 2)
     assert get_group_health(second)[servers[1].public_id].word == "Abnormal"
     assert get_group_health(first)[servers[0].public_id].word == "Normal"
+
+
+def test_group_of_a_rule_is_checked_as_the_rule_says(estate):
+    """The listener's settings, or the rule's own."""
+    rule = estate.add_rule("one", "a.example")
+    server = estate.add_server("10.0.8.1", group=rule.server_group, port=80)
+    show(estate.listener, server, HEALTHY)
+    assert get_group_health(rule.server_group)[server.public_id].word == "Normal"
+    rule.inherits_settings = False
+    rule.check_path = "/ready"
+    rule.save()
+    assert get_group_health(rule.server_group)[server.public_id].word == "Unavailable"
+    show(rule, server, UNHEALTHY, "answered 500")
+    health = get_group_health(rule.server_group)
+    assert health[server.public_id].reason == "answered 500"
+    estate.listener.status = ListenerStatus.STOPPED
+    estate.listener.save()
+    assert get_group_health(rule.server_group)[server.public_id].word == "Not checked"
+
+
+def test_listener_counts_the_servers_of_its_rules_each_once(estate):
+    rule = estate.add_rule("one", "a.example")
+    own = estate.add_server("10.0.8.1", group=rule.server_group, port=80)
+    estate.listener.server_group = rule.server_group
+    estate.listener.save()
+    rule.inherits_settings = False
+    rule.check_path = "/ready"
+    rule.save()
+    show(estate.listener, own, HEALTHY)
+    show(rule, own, UNHEALTHY)
+    health = get_listener_health(estate.listener)
+    assert (health.word, health.healthy, health.total) == ("Abnormal", 0, 1)
+    estate.listener.server_group = None
+    estate.listener.save()
+    for server in estate.servers:
+        show(estate.listener, server, HEALTHY)
+    health = get_listener_health(estate.listener)
+    assert (health.word, health.healthy, health.total) == ("Abnormal", 3, 4)
+    estate.listener.check_enabled = False
+    show(rule, own, HEALTHY)
+    assert get_listener_health(estate.listener).word == "Normal", "the rule goes on to check"
