@@ -13,7 +13,7 @@ from django.contrib.auth.management import create_permissions
 from balancer.rights import Role
 
 OWN_APP = "balancer"
-ADMINISTERED_APPS = frozenset({OWN_APP, "auth", "admin", "axes"})
+ADMINISTERED_APPS = frozenset({OWN_APP, "auth", "admin", "axes", "otp_static", "otp_totp"})
 
 ADMINISTERED_MODELS = frozenset({"accesskey", "apitoken"})
 """Credentials of all users: operators manage their own through the API."""

@@ -114,6 +114,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_filters",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "django_htmx",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -128,6 +131,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -172,6 +176,8 @@ AUTHENTICATION_BACKENDS = [
 ]
 OPENCLB_TRUSTED_PROXIES = env.env_networks("OPENCLB_TRUSTED_PROXIES")
 """Hops in front of the web process whose X-Forwarded-For is believed."""
+OTP_TOTP_ISSUER = "OpenCLB"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 AXES_FAILURE_LIMIT = env.env_int("OPENCLB_LOGIN_FAILURES", 5, at_least=1, at_most=100)
 AXES_COOLOFF_TIME = timedelta(minutes=env.env_int("OPENCLB_LOGIN_WAIT_MIN", 15, at_least=1))
 # By user and address together: nobody can lock out a user who signs in from somewhere else.

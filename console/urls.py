@@ -4,12 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from console import root, status
+from console.pages import session
 
 urlpatterns = [
     path("", root.show_first_page, name="root"),
     path("healthz", status.show_liveness, name="healthz"),
     path("readyz", status.show_readiness, name="readyz"),
     path("metrics", status.show_metrics, name="metrics"),
+    path("admin/login/", session.enter_admin),
     path("admin/", admin.site.urls),
     path("api/", include("balancer.api.urls")),
     path("", include("console.pages.urls")),

@@ -198,7 +198,11 @@ class ShardChecker:
             "sequence": self._table.version.sequence,
             "needs_whole": self._table.has_news,
             "statuses": self._table.statuses,
-            "probes": {key: each.to_state(now) for key, each in self._probes.items()},
+            # A turn may end before it has read which probes it has: what it was given goes on.
+            "probes": {
+                **self._handed_over,
+                **{key: each.to_state(now) for key, each in self._probes.items()},
+            },
             "idle": {key: (status, since) for key, (_, status, since) in self._idle.items()},
         }
 

@@ -11,6 +11,7 @@ from console.pages import (
     load_balancers,
     monitoring,
     preferences,
+    second_factor,
     server_groups,
     server_panel,
     server_undo,
@@ -26,8 +27,10 @@ DEFAULT_GROUP = f"{INSTANCE}/default-group"
 
 urlpatterns = [
     path("login/", session.sign_in, name="login"),
+    path("login/code/", session.enter_code, name="login-code"),
     path("logout/", session.sign_out, name="logout"),
     path("console/", load_balancers.enter_console, name="console"),
+    path("console/second-factor", second_factor.show_second_factor, name="second-factor"),
     path("console/preferences", preferences.update_preferences, name="preference-update"),
     path(f"{REGION}/search", load_balancers.search_instances, name="instance-search"),
     path(f"{REGION}/activity", activity.list_activity, name="activity-list"),
