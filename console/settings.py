@@ -40,11 +40,12 @@ OPENCLB_LIMITS = env.env_limits("OPENCLB_LIMITS", DEFAULT_LIMITS)
 OPENCLB_PROBE_SOURCES = env.env_networks("OPENCLB_PROBE_SOURCES")
 """Who, besides loopback, may read /healthz, /readyz and /metrics without a login."""
 
-# The proxy reads these two itself; here they are checked early and known by name.
+# The proxy reads these itself; here they are checked early and known by name.
 OPENCLB_PROXY_WORKERS = env.env_int("OPENCLB_PROXY_WORKERS", os.cpu_count() or 1, at_least=1)
 OPENCLB_PROXY_DRAIN_LIMIT_S = env.env_int(
     "OPENCLB_PROXY_DRAIN_LIMIT_S", 30, at_least=1, at_most=3600
 )
+OPENCLB_PROXY_HTTP_LIMITS = env.env_str("OPENCLB_PROXY_HTTP_LIMITS")
 OPENCLB_PROXY_NODE = env.env_str("OPENCLB_PROXY_NODE", socket.gethostname())
 
 # --- secrets and hosts ---------------------------------------------------------------------------

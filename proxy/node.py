@@ -93,7 +93,12 @@ class ProxyNode:
         self._last_good = LastGood(settings.data_dir / "proxy")
         self._unsaved = _Unsaved()
         self._workers = WorkerPool(
-            settings.workers, settings.log_format, self._greet, self._on_change, self._on_refused
+            settings.workers,
+            settings.log_format,
+            self._greet,
+            self._on_change,
+            self._on_refused,
+            settings.http_limits,
         )
         self._retries_left = 0
         self._fault_appeared = asyncio.Event()

@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from proxy.core.http.limits import DEFAULT_LIMITS, LIMIT_RANGES, HttpLimits
+
 EXIT_BAD_ENVIRONMENT = 2
 MAX_WORKERS = 256
 SCHEMES = frozenset({"redis", "rediss", "unix"})
 LOG_FORMATS = ("text", "json")
 OWN_NAMES = frozenset(
-    {"OPENCLB_PROXY_WORKERS", "OPENCLB_PROXY_NODE", "OPENCLB_PROXY_DRAIN_LIMIT_S"}
+    {
+        "OPENCLB_PROXY_WORKERS",
+        "OPENCLB_PROXY_NODE",
+        "OPENCLB_PROXY_DRAIN_LIMIT_S",
+        "OPENCLB_PROXY_HTTP_LIMITS",
+    }
 )
 
 
@@ -27,6 +34,7 @@ class ProxySettings:
     node: str
     log_format: str
     drain_limit_s: int = 30
+    http_limits: HttpLimits = DEFAULT_LIMITS
 
     @classmethod
     def from_environment(cls) -> "ProxySettings":
@@ -42,6 +50,7 @@ class ProxySettings:
             node=_text("OPENCLB_PROXY_NODE", socket.gethostname()),
             log_format=_log_format(),
             drain_limit_s=_number("OPENCLB_PROXY_DRAIN_LIMIT_S", 30, most=3600),
+            http_limits=_http_limits(),
         )
 
 
@@ -73,6 +82,23 @@ def _number(name: str, default: int, *, most: int) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
         _refuse(name, f"needs a number between 1 and {most}, not {text!r}")
     return int(text)
+
+
+def _http_limits() -> HttpLimits:
+    """Return the limits, those in the variable as ``name=number`` with commas in between."""
+    name = "OPENCLB_PROXY_HTTP_LIMITS"
+    limits: dict[str, int] = {}
+    for word in _text(name, "").split(","):
+        limit, _, text = word.strip().partition("=")
+        if not word.strip():
+            continue
+        if limit not in LIMIT_RANGES:
+            _refuse(name, f"knows no limit {limit!r}; there are {', '.join(LIMIT_RANGES)}")
+        least, most = LIMIT_RANGES[limit]
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            _refuse(name, f"needs {limit}=NUMBER between {least} and {most}, not {word.strip()!r}")
+        limits[limit] = int(text)
+    return HttpLimits(**limits)
 
 
 def _log_format() -> str:

@@ -5,6 +5,7 @@ channel.
 """
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ import socket
 import sys
 from typing import Any
 
+from proxy.core.http.limits import HttpLimits
 from proxy.logs import configure_logs
 from proxy.net.channel import Body, Channel
 from proxy.net.reactor import Reactor
@@ -31,11 +33,17 @@ logger = logging.getLogger(__name__)
 class Worker:
     """Carries the parent's messages to the server, and answers what is in force."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, phase: float) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        phase: float,
+        http_limits: HttpLimits,
+    ) -> None:
         self._loop = loop
         self.reactor = Reactor()
         self.reactor.attach(loop)
-        self.server = ProxyServer(self.reactor, phase)
+        self.server = ProxyServer(self.reactor, phase, http_limits)
         self.stopping = asyncio.Event()
         self._drain_limit_s = 0.0
         self._channel = Channel(loop, sock, self._on_message, self._on_parent_gone)
@@ -142,22 +150,23 @@ class Worker:
         self.stopping.set()
 
 
-async def _serve(channel: socket.socket, phase: float) -> None:
+async def _serve(channel: socket.socket, phase: float, http_limits: HttpLimits) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, channel, phase)
+    worker = Worker(loop, channel, phase, http_limits)
     loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
     await worker.run()
 
 
 def main(arguments: list[str]) -> None:
-    """Run a worker: channel descriptor, parent's id, index, number of workers, log format."""
+    """Run a worker: channel, parent's id, index, number of workers, log format, HTTP limits."""
     descriptor, parent, index, count = (int(each) for each in arguments[:4])
     die_with_parent(parent)
     # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logs(arguments[4], worker=index)
     raise_descriptor_limit()
-    asyncio.run(_serve(socket.socket(fileno=descriptor), index / count))
+    http_limits = HttpLimits(**json.loads(arguments[5]))
+    asyncio.run(_serve(socket.socket(fileno=descriptor), index / count, http_limits))
 
 
 if __name__ == "__main__":

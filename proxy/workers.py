@@ -1,6 +1,7 @@
 """The worker processes of a node: start one per core, tell them everything, restart the dead."""
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -8,9 +9,11 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 from proxy.handover import (
     HandedWorker,
     Handover,
@@ -47,6 +50,7 @@ class WorkerProcess:
                 [
                     *(sys.executable, "-m", "proxy.worker", str(theirs.fileno())),
                     *(str(os.getpid()), str(index), str(pool.count), pool.log_format),
+                    json.dumps(asdict(pool.http_limits)),
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -105,10 +109,12 @@ class WorkerPool:
         greet: Callable[[WorkerProcess], None],
         on_change: Callable[[], None],
         on_refused: Callable[[str, int, str], None],
+        http_limits: HttpLimits = DEFAULT_LIMITS,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.count = count
         self.log_format = log_format
+        self.http_limits = http_limits
         self._greet = greet
         self.on_change = on_change
         self.on_refused = on_refused

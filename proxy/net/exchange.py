@@ -22,6 +22,7 @@ from proxy.core.forwarding import is_offered, upgrade_lines
 from proxy.core.http.bodies import Body, UntilCloseBody, body_of
 from proxy.core.http.delivery import plan_delivery
 from proxy.core.http.events import RequestHead, ResponseHead
+from proxy.core.http.pace import Pace
 from proxy.core.http.writer import (
     connection_line,
     write_interim_head,
@@ -65,6 +66,7 @@ class Exchange:
         "_is_retried",
         "_is_reusable",
         "_is_tunnel",
+        "_pace",
         "_request_id",
         "_response_body",
         "_server",
@@ -83,6 +85,7 @@ class Exchange:
         self._request_id = request_id
         self._first = b""  # head and first part of the body, as long as they can be sent again
         self._body: Body | None = None  # None: the request is complete
+        self._pace: Pace | None = None  # of the request's body; a tunnel has none
         self._response_body: Body | None = None
         self._upstream: Upstream | None = None
         self._target: Target | None = None
@@ -119,7 +122,8 @@ class Exchange:
             client_port=client.peer[1],
         )
         if head.length:
-            self._body = body_of(head.length)
+            self._body = body_of(head.length, limits=client.limits)
+            self._pace = Pace(client.limits, client.reactor.deadlines.now)
             try:
                 first += self._take_body_from_reader()
             except RemoteProtocolError as error:
@@ -225,7 +229,7 @@ class Exchange:
         self._server.requests += 1
         if self._body is not None:
             if is_sent:
-                client.resume_reading()
+                self._read_on()
             else:
                 client.pause_reading()
 
@@ -281,7 +285,7 @@ class Exchange:
             return
         client.touch(client.service.plan.listener.request_timeout_s)
         if is_empty and self._body is not None:
-            client.resume_reading()
+            self._read_on()
 
     def _receive(self, upstream: "Upstream") -> None:
         reactor = upstream.reactor
@@ -366,10 +370,20 @@ class Exchange:
             client.reader.receive(data[part.consumed :])
         if body.done:
             self._body = None
+        elif self._pace and not self._pace.keeps_up(len(data), client.reactor.deadlines.now):
+            self._refuse(RemoteProtocolError("the request's body comes too slowly", 408))
+            return
         if part.relay:
             self._first = b""
             client.touch(client.service.plan.listener.request_timeout_s)
             self._send_body(upstream, part.relay)
+
+    def _read_on(self) -> None:
+        """Read the request's body again; what it took until now was not the client's doing."""
+        client = self._client
+        client.resume_reading()
+        if self._pace is not None:
+            self._pace.restart(client.reactor.deadlines.now)
 
     def _send_body(self, upstream: "Upstream", parts: list[bytes | memoryview]) -> None:
         try:
@@ -438,7 +452,8 @@ class Exchange:
         """Send the response's head together with what is here of its body."""
         request, client = self._head, self._client
         rest = upstream.reader.take_rest()
-        delivery = plan_delivery(request, head, rest, gzip=client.service.plan.listener.gzip)
+        gzip = client.service.plan.listener.gzip
+        delivery = plan_delivery(request, head, rest, gzip=gzip, limits=client.limits)
         self._is_reusable = head.keep_alive and delivery.consumed == len(rest)
         self._stays_open = (
             request.keep_alive

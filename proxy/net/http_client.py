@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, RequestHead
 from proxy.core.http.headers import BlockMemo
+from proxy.core.http.limits import HttpLimits
 from proxy.core.http.request_reader import RequestReader, request_memo
 from proxy.core.http.simple import SimpleRequests
 from proxy.core.http.writer import connection_line, write_own_answer
@@ -34,24 +35,15 @@ if TYPE_CHECKING:
     from proxy.net.reactor import Reactor
     from proxy.net.tls_session import TlsSession
 
-HEAD_TIMEOUT_S = 15.0
-"""How long a client may take for one head, counted from its first byte."""
-LINGER_S = 2.0
-"""How long we wait for more input after the last answer, so that the client can fetch it."""
-MAX_LINGER_S = 30.0
-"""How long a client may go on sending after the last answer."""
-MAX_PIPELINED_BYTES = 64 * 1024
-"""How much a client may send ahead before we stop reading it."""
+
+@lru_cache(maxsize=1)
+def _shared_memo(limits: HttpLimits) -> BlockMemo[RequestFields]:
+    return request_memo(limits)
 
 
 @lru_cache(maxsize=1)
-def _shared_memo() -> BlockMemo[RequestFields]:
-    return request_memo()
-
-
-@lru_cache(maxsize=1)
-def _shared_simple_requests() -> SimpleRequests:
-    return SimpleRequests(_shared_memo())
+def _shared_simple_requests(limits: HttpLimits) -> SimpleRequests:
+    return SimpleRequests(_shared_memo(limits), limits)
 
 
 class HttpClient(Connection):
@@ -72,6 +64,7 @@ class HttpClient(Connection):
         "_stops",
         "_waits_for_head",
         "is_disturbed",
+        "limits",
         "peer",
         "peer_text",
         "reader",
@@ -91,9 +84,10 @@ class HttpClient(Connection):
         self.source: socket.socket | TlsSession = sock
         self.peer = peer
         self.peer_text = peer[0].encode("ascii")
-        self.reader = RequestReader(_shared_memo())
+        self.limits = limits = service.upstreams.limits
+        self.reader = RequestReader(_shared_memo(limits), limits)
         self._exchange: Exchange | FastLane | None = None
-        self._lane = FastLane(self, _shared_simple_requests())
+        self._lane = FastLane(self, _shared_simple_requests(limits))
         # Nothing is in flight, buffered or waiting to be sent: whatever comes begins a request.
         self._is_at_rest = True
         # The client sent more, ended or is to be closed while a request is in flight.
@@ -170,12 +164,12 @@ class HttpClient(Connection):
                 self.reader.receive(data)
                 self._advance()
             elif self.reactor.deadlines.now < self._lingers_until:
-                self.touch(LINGER_S)
+                self.touch(self.limits.linger_s)
         elif exchange.wants_body:
             exchange.relay_request(memoryview(data))
         else:
             self.reader.receive(data)
-            if self.reader.buffered_bytes > MAX_PIPELINED_BYTES:
+            if self.reader.buffered_bytes > self.limits.max_pipelined_bytes:
                 self.pause_reading()
 
     def _receive_end(self) -> None:
@@ -209,7 +203,7 @@ class HttpClient(Connection):
         elif self._has_ended or not self.reader.has_input:
             self.close()
         else:
-            self._deadline = deadlines.schedule(LINGER_S, self._on_deadline)
+            self._deadline = deadlines.schedule(self.limits.linger_s, self._on_deadline)
             self.refuse(RemoteProtocolError("the request head took too long", 408))
 
     # --- requests --------------------------------------------------------------------------------
@@ -280,7 +274,7 @@ class HttpClient(Connection):
             # The time for a head does not start again with every byte of it.
             if not self._waits_for_head:
                 self._waits_for_head = True
-                self._deadline.touch(HEAD_TIMEOUT_S)
+                self._deadline.touch(self.limits.head_timeout_s)
         else:
             self._waits_for_head = False
             if self._stops or self.service.closing:
@@ -433,9 +427,9 @@ class HttpClient(Connection):
             self.close()
             return
         self._is_lingering = True
-        self._lingers_until = self.reactor.deadlines.now + MAX_LINGER_S
+        self._lingers_until = self.reactor.deadlines.now + self.limits.max_linger_s
         self.shut_down_writing()
-        self.touch(LINGER_S)
+        self.touch(self.limits.linger_s)
         self.resume_reading()
 
     def close(self) -> None:

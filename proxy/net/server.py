@@ -13,6 +13,7 @@ from typing import Any
 
 from proxy.core.generation import Generation, ListenerPlan, build_generation
 from proxy.core.health import Availability
+from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 from proxy.net.http_client import HttpClient
 from proxy.net.listeners import ConnectionFactory, DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
@@ -37,10 +38,12 @@ logger = logging.getLogger(__name__)
 class ProxyServer:
     """What one worker serves. ``phase`` (0 to 1) is where its schedulers start their cycle."""
 
-    def __init__(self, reactor: Reactor, phase: float = 0.0) -> None:
+    def __init__(
+        self, reactor: Reactor, phase: float = 0.0, http_limits: HttpLimits = DEFAULT_LIMITS
+    ) -> None:
         self.reactor = reactor
         self.availability = Availability()
-        self.upstreams = UpstreamPool(reactor)
+        self.upstreams = UpstreamPool(reactor, limits=http_limits)
         self._phase = phase
         self._guard = DescriptorGuard()
         self._tls_contexts = TlsContexts()

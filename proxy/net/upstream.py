@@ -10,6 +10,7 @@ import errno
 import socket
 from typing import TYPE_CHECKING, Protocol
 
+from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 from proxy.core.http.response_reader import ResponseReader, response_memo
 from proxy.core.http.simple import SimpleResponses
 from proxy.net.connection import READ, WRITE, Connection
@@ -61,7 +62,7 @@ class Upstream(Connection):
         self.pool = pool
         self.key = key
         self.owner: UpstreamOwner | None = owner
-        self.reader = ResponseReader(pool.memo)
+        self.reader = ResponseReader(pool.memo, pool.limits)
         self.is_connecting = is_connecting
         self.was_idle = False
         self.idle_since = 0.0
@@ -117,7 +118,10 @@ class Upstream(Connection):
 
 
 class UpstreamPool:
-    """All connections to servers of one worker process."""
+    """All connections to servers of one worker process.
+
+    ``limits`` bound the messages on both sides: of servers, and of the clients that they are for.
+    """
 
     def __init__(
         self,
@@ -125,10 +129,12 @@ class UpstreamPool:
         *,
         max_idle_per_server: int = MAX_IDLE_PER_SERVER,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
+        limits: HttpLimits = DEFAULT_LIMITS,
     ) -> None:
         self.reactor = reactor
-        self.memo = response_memo()
-        self.responses = SimpleResponses(self.memo)
+        self.limits = limits
+        self.memo = response_memo(limits)
+        self.responses = SimpleResponses(self.memo, limits)
         self._idle: dict[tuple[str, int], list[Upstream]] = {}
         self._max_idle_per_server = max_idle_per_server
         self._idle_timeout_s = idle_timeout_s

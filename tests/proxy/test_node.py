@@ -318,6 +318,7 @@ def test_counters_are_summed_over_workers_and_survive_one(feed, node, estate):
     [
         ("OPENCLB_PROXY_WORKERS", "0"),
         ("OPENCLB_PROXY_WORKERS", "two"),
+        ("OPENCLB_PROXY_HTTP_LIMITS", "max_header_bytes=1"),
         ("REDIS_URL", "http://example"),
         ("OPENCLB_LOG_FORMAT", "xml"),
     ],

@@ -13,6 +13,8 @@ from proxy.core.http.events import CHUNKED, RequestFields, RequestHead
 from proxy.core.http.headers import BARE_LINE_FEED, TOKEN, BlockMemo, parse_request_fields
 from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 
+MAX_EMPTY_BYTES = 64
+"""How much of empty lines may stand before a request."""
 _LINE = re.compile(rb"(" + TOKEN + rb"+) ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])")
 _LINE_BEGIN = re.compile(TOKEN + rb"+(?: [\x21\x22\x24-\x7e]*(?: [HTP/0-9.]*\r?)?)?")
 _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]+)(/[^?]*)?(\?.*)?", re.DOTALL)
@@ -21,7 +23,7 @@ _ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?]+)(/[^?]*)?(\?.*)?", re.
 class RequestReader:
     """The requests of one client connection, in order."""
 
-    __slots__ = ("_buffer", "_limits", "_line_is_good", "_memo", "_scanned")
+    __slots__ = ("_buffer", "_limits", "_line_is_good", "_memo", "_scanned", "_skipped")
 
     def __init__(
         self, memo: BlockMemo[RequestFields] | None = None, limits: HttpLimits = DEFAULT_LIMITS
@@ -30,6 +32,7 @@ class RequestReader:
         self._memo = request_memo(limits) if memo is None else memo
         self._buffer = b""
         self._scanned = 0
+        self._skipped = 0
         self._line_is_good = False
 
     @property
@@ -65,7 +68,7 @@ class RequestReader:
             raise RemoteProtocolError("header block is too long", 431)
         head = self._head(buffer[:line_end], buffer[line_end + 2 : end + 2])
         self._buffer = buffer[end + 4 :]
-        self._scanned = 0
+        self._scanned = self._skipped = 0
         self._line_is_good = False
         return head
 
@@ -102,6 +105,9 @@ class RequestReader:
         at = 2
         while self._buffer.startswith(b"\r\n", at):
             at += 2
+        self._skipped += at
+        if self._skipped > MAX_EMPTY_BYTES:
+            raise RemoteProtocolError("nothing but empty lines")
         self.put_back(self._buffer[at:])
         return self.next_head()
 

@@ -14,6 +14,7 @@ from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, RequestHead, ResponseFields, ResponseHead
 from proxy.core.http.framing import response_framing_line, response_length
 from proxy.core.http.headers import BlockMemo
+from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 from proxy.core.http.request_reader import RequestReader
 from proxy.core.http.response_reader import ResponseReader
 from proxy.core.http.writer import CLOSE
@@ -53,9 +54,10 @@ class SimpleBlock(NamedTuple):
 class SimpleRequests:
     """Recognises simple requests; one serves all connections of a process."""
 
-    __slots__ = ("_known", "_memo")
+    __slots__ = ("_known", "_limits", "_memo")
 
-    def __init__(self, memo: BlockMemo[RequestFields]) -> None:
+    def __init__(self, memo: BlockMemo[RequestFields], limits: HttpLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._memo = memo
         self._known: _Known[SimpleBlock] = _Known()
 
@@ -92,7 +94,7 @@ class SimpleRequests:
 
     def _read_strictly(self, data: bytes) -> RequestHead | None:
         """Return the head when there is exactly one and nothing behind it."""
-        reader = RequestReader(self._memo)
+        reader = RequestReader(self._memo, self._limits)
         reader.receive(data)
         head = reader.next_head()
         return None if reader.has_input else head
@@ -123,9 +125,12 @@ class SimpleResponse(NamedTuple):
 class SimpleResponses:
     """Recognises simple responses to a GET; one serves all connections of a process."""
 
-    __slots__ = ("_known", "_memo")
+    __slots__ = ("_known", "_limits", "_memo")
 
-    def __init__(self, memo: BlockMemo[ResponseFields]) -> None:
+    def __init__(
+        self, memo: BlockMemo[ResponseFields], limits: HttpLimits = DEFAULT_LIMITS
+    ) -> None:
+        self._limits = limits
         self._memo = memo
         self._known: _Known[SimpleResponse] = _Known()
 
@@ -145,7 +150,7 @@ class SimpleResponses:
         return response, data[end:]
 
     def _learn(self, head: bytes) -> SimpleResponse | None:
-        reader = ResponseReader(self._memo)
+        reader = ResponseReader(self._memo, self._limits)
         reader.receive(head + _END)
         try:
             read = reader.next_head()

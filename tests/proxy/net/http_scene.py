@@ -13,6 +13,7 @@ from types import TracebackType
 
 from proxy.core.generation import build_generation
 from proxy.core.health import Availability
+from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 from proxy.net.deadlines import DeadlineWheel
 from proxy.net.listeners import DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
@@ -168,6 +169,7 @@ class Scene(AbstractContextManager["Scene"]):
         servers: int = 1,
         granularity_s: float = 0.02,
         groups: Mapping[str, Sequence[int]] | None = None,
+        limits: HttpLimits = DEFAULT_LIMITS,
         **options: object,
     ) -> None:
         self.reactor = Reactor(DeadlineWheel(granularity_s))
@@ -175,7 +177,7 @@ class Scene(AbstractContextManager["Scene"]):
         self._front = socket.create_server(("127.0.0.1", 0))
         self._address = self._front.getsockname()
         self.servers = [ScriptedServer(self) for _ in range(servers)]
-        self.pool = UpstreamPool(self.reactor)
+        self.pool = UpstreamPool(self.reactor, limits=limits)
         self._version = 0
         self._health = 0
         # Further groups, for rules: the numbers of the servers in each.

@@ -8,6 +8,7 @@ import termios
 
 import pytest
 
+from proxy.core.http.limits import HttpLimits
 from proxy.net.reactor import READ
 from tests.proxy.net.http_scene import Scene
 from tests.proxy.net.test_http_client import GET, OK, exchange, field
@@ -379,9 +380,8 @@ def test_client_that_stops_in_its_body_gets_408():
     assert field(head, b"X-OpenCLB-Reason") == b"request_timeout"
 
 
-def test_slow_head_gets_408(monkeypatch):
-    monkeypatch.setattr("proxy.net.http_client.HEAD_TIMEOUT_S", 0.2)
-    with Scene() as scene:
+def test_slow_head_gets_408():
+    with Scene(limits=HttpLimits(head_timeout_s=0.2)) as scene:
         client = scene.connect()
         client.send(GET[:10])
         head, _ = client.wait_for_response()
