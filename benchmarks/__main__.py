@@ -63,6 +63,14 @@ MEASURES = (
     ),
     Measure("tcp-round-trips", "tcp", "round trip", backends.echo, ROUND_TRIPS),
     Measure("tcp-bulk", "tcp", "64 MiB", backends.big_stream, BULK),
+    Measure("http-access-log", "http-log", "request", backends.small_http, KEEP_ALIVE),
+    Measure(
+        "tcp-access-log",
+        "tcp-log",
+        "connection",
+        backends.echo,
+        replace(ROUND_TRIPS, reconnects=True),
+    ),
 )
 IDLE_MEASURES = (
     Measure("http-idle-memory", "http", "connection", backends.small_http, KEEP_ALIVE),

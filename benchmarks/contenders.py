@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NGINX_STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+LOGGED = "-log"
+"""Ends the modes in which the proxy is compared with itself, its access log being on."""
 HAPROXY = """
 global
     nbthread 1
@@ -96,7 +98,12 @@ class Contender:
 
 
 def own_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.own", mode, str(port), str(backend)]
+    protocol = mode.removesuffix(LOGGED)
+    return [sys.executable, "-m", "benchmarks.own", protocol, str(port), str(backend)]
+
+
+def logged_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
+    return [*own_command(mode, port, backend, folder), str(folder / "access.log")]
 
 
 def haproxy_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
@@ -117,7 +124,10 @@ def nginx_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> l
 
 def installed() -> list[Contender]:
     """Return the proxy and every peer that is installed; say what is not."""
-    found = [Contender("openclb", own_command, ("http", "tcp"))]
+    found = [
+        Contender("openclb", own_command, ("http", "tcp", "http" + LOGGED, "tcp" + LOGGED)),
+        Contender("with-log", logged_command, ("http" + LOGGED, "tcp" + LOGGED)),
+    ]
     if shutil.which("haproxy"):
         found.append(Contender("haproxy", haproxy_command, ("http", "tcp")))
     else:

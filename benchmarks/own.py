@@ -3,7 +3,10 @@
 import asyncio
 import socket
 import sys
+from pathlib import Path
 
+from proxy.net.access_log import FLUSH_INTERVAL_S, AccessLog
+from proxy.net.log_file import LogFile
 from proxy.net.reactor import Reactor
 from proxy.net.server import ProxyServer
 from proxy.snapshot import (
@@ -35,16 +38,20 @@ def snapshot(protocol: Protocol, port: int, backend: int) -> Snapshot:
     return Snapshot("lb-bench", 1, "127.0.0.1", (listener,), (group,))
 
 
-async def serve(mode: str, port: int, backend: int) -> None:
+async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None) -> None:
     listening = socket.create_server(("127.0.0.1", port), backlog=4096)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     reactor = Reactor()
-    server = ProxyServer(reactor)
+    server = ProxyServer(reactor, access_log=access_log)
     server.adopt(snapshot(Protocol(mode), port, backend))
     server.listen("lb-bench", "lsn-bench", listening)
     reactor.attach(asyncio.get_running_loop())
+    while access_log is not None:
+        await asyncio.sleep(FLUSH_INTERVAL_S)
+        access_log.flush()
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    log = AccessLog(LogFile(Path(sys.argv[4]))) if sys.argv[4:] else None
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), log))

@@ -1,12 +1,18 @@
 """What a Prometheus server collects from us: parts, publications, health and traffic."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import redis
 from django.db import DatabaseError
 from django.db.models import Count, F
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from balancer.feed import FeedUnavailable, read_counters, read_reports
@@ -21,11 +27,18 @@ LISTENER_COUNTERS = {
     "packets_in": ("openclb_listener_received_packets", "UDP packets of clients forwarded."),
     "packets_out": ("openclb_listener_sent_packets", "UDP packets sent to clients."),
     "packets_dropped": ("openclb_listener_dropped_packets", "UDP packets forwarded to nobody."),
+    "retries": ("openclb_listener_retries", "Further attempts to reach a server."),
 }
 SERVER_COUNTERS = {
     "connections": ("openclb_server_connections", "Connections opened to the server."),
     "requests": ("openclb_server_requests", "HTTP requests sent to the server."),
     "failures": ("openclb_server_failures", "Attempts that the server did not answer."),
+}
+
+
+LOG_COUNTERS = {
+    "written": ("openclb_access_log_lines", "Lines of the access log written."),
+    "lost": ("openclb_access_log_lost_lines", "Lines of the access log that were lost."),
 }
 
 
@@ -42,7 +55,7 @@ class _EstateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield _gauge("openclb_part_up", "Whether a part works.", "part", self._parts)
-        for source in (_publications, _health, _nodes, _traffic):
+        for source in (_publications, _health, _nodes, _traffic, _access_logs):
             try:
                 yield from list(source())
             except (DatabaseError, redis.RedisError, FeedUnavailable):
@@ -99,6 +112,21 @@ def _traffic() -> Iterable[Metric]:
     answers = CounterMetricFamily(
         "openclb_listener_responses", "Answers by class.", labels=[*listener_labels, "class"]
     )
+    own = CounterMetricFamily(
+        "openclb_listener_own_answers",
+        "Requests answered and connections closed in a server's place.",
+        labels=[*listener_labels, "reason"],
+    )
+    rules = CounterMetricFamily(
+        "openclb_rule_requests",
+        "HTTP requests that a forwarding rule has taken.",
+        labels=[*listener_labels, "rule"],
+    )
+    times = HistogramMetricFamily(
+        "openclb_listener_response_seconds",
+        "From a request's head to the end of its answer.",
+        labels=listener_labels,
+    )
     for node, listener, counted in _counted_listeners():
         place = [node, listener]
         active.add_metric(place, counted.get("active", 0))
@@ -106,10 +134,34 @@ def _traffic() -> Iterable[Metric]:
             family.add_metric(place, counted.get(key, 0))
         for status_class, number in counted.get("responses", {}).items():
             answers.add_metric([*place, status_class], number)
+        for reason, number in counted.get("own_answers", {}).items():
+            own.add_metric([*place, reason], number)
+        for rule, number in counted.get("rules", {}).items():
+            rules.add_metric([*place, rule], number)
+        if counted.get("times"):
+            times.add_metric(place, _cumulative(counted["times"]), counted["time_s"])
         for server, numbers in counted.get("servers", {}).items():
             for key, family in of_servers.items():
                 family.add_metric([*place, server], numbers.get(key, 0))
-    return [active, answers, *counters.values(), *of_servers.values()]
+    return [active, answers, own, rules, times, *counters.values(), *of_servers.values()]
+
+
+def _cumulative(times: Mapping[str, int]) -> list[tuple[str, float]]:
+    """Return the buckets of a histogram: how many requests took no longer than each bound."""
+    bounds = sorted(times, key=float)
+    sums = itertools.accumulate(times[bound] for bound in bounds)
+    names = ("+Inf" if bound == "inf" else bound for bound in bounds)
+    return list(zip(names, map(float, sums), strict=True))
+
+
+def _access_logs() -> Iterator[Metric]:
+    counts = {node: each.get("access_log") for node, each in read_counters().items()}
+    for key, (name, text) in LOG_COUNTERS.items():
+        family = CounterMetricFamily(name, text, labels=["node"])
+        for node, counted in counts.items():
+            if counted is not None:
+                family.add_metric([node], counted.get(key, 0))
+        yield family
 
 
 def _counted_listeners() -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -46,6 +46,13 @@ OPENCLB_PROXY_DRAIN_LIMIT_S = env.env_int(
     "OPENCLB_PROXY_DRAIN_LIMIT_S", 30, at_least=1, at_most=3600
 )
 OPENCLB_PROXY_HTTP_LIMITS = env.env_str("OPENCLB_PROXY_HTTP_LIMITS")
+OPENCLB_PROXY_ACCESS_LOG = env.env_str("OPENCLB_PROXY_ACCESS_LOG", "")
+OPENCLB_PROXY_ACCESS_LOG_SIZE_MB = env.env_int(
+    "OPENCLB_PROXY_ACCESS_LOG_SIZE_MB", 100, at_least=0, at_most=1_000_000
+)
+OPENCLB_PROXY_ACCESS_LOG_FILES = env.env_int(
+    "OPENCLB_PROXY_ACCESS_LOG_FILES", 5, at_least=1, at_most=1000
+)
 OPENCLB_PROXY_NODE = env.env_str("OPENCLB_PROXY_NODE", socket.gethostname())
 
 # --- secrets and hosts ---------------------------------------------------------------------------

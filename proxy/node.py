@@ -19,6 +19,7 @@ from proxy.core.health import Availability
 from proxy.handover import Handover, is_startable
 from proxy.net.channel import Body
 from proxy.net.last_good import LastGood
+from proxy.net.log_rotation import LogRotation
 from proxy.net.sockets import ListeningSockets
 from proxy.net.tls_contexts import TlsContexts
 from proxy.settings import ProxySettings
@@ -39,6 +40,7 @@ QUICK_RETRIES = 20
 QUICK_RETRY_S = 0.1
 RETRY_S = 5.0
 SAVE_INTERVAL_S = 0.5
+ROTATION_INTERVAL_S = 0.5
 FEED_DELAY_S = 1.0
 TAKEOVER_BOUND_S = 30.0
 TAKEOVER_POLL_S = 0.02
@@ -99,6 +101,7 @@ class ProxyNode:
             self._on_change,
             self._on_refused,
             settings.http_limits,
+            str(settings.access_log.path) if settings.access_log else None,
         )
         self._retries_left = 0
         self._fault_appeared = asyncio.Event()
@@ -123,6 +126,7 @@ class ProxyNode:
                 group.create_task(feed.run()),
                 group.create_task(self._retry_faults()),
                 group.create_task(self._save_often()),
+                group.create_task(self._rotate_log()),
                 group.create_task(self._give_place()),
                 group.create_task(self._take_place()),
             ]
@@ -253,7 +257,10 @@ class ProxyNode:
     def counters_text(self) -> str:
         """Return the traffic counters as they stand."""
         counters = self._workers.counters(set(self._listener_ids()))
-        return json.dumps({"at": time.time(), "listeners": counters})
+        body = {"at": time.time(), "listeners": counters}
+        if self._settings.access_log:
+            body["access_log"] = self._workers.log_counts()
+        return json.dumps(body)
 
     def _listener_ids(self) -> Iterator[str]:
         for known in self._balancers.values():
@@ -343,6 +350,22 @@ class ProxyNode:
             if not self._sockets.faults:
                 self._fault_appeared.clear()
 
+    # --- the access log --------------------------------------------------------------------------
+
+    def reopen_log(self) -> None:
+        """Have the workers open the access log anew: something else has rotated it (SIGHUP)."""
+        self._workers.broadcast("reopen_log", {})
+
+    async def _rotate_log(self) -> None:
+        settings = self._settings.access_log
+        if settings is None:
+            return
+        rotation = LogRotation(settings.path, settings.max_bytes, settings.kept)
+        while True:
+            await asyncio.sleep(ROTATION_INTERVAL_S)
+            if await asyncio.to_thread(rotation.check):
+                self.reopen_log()
+
     # --- last-good files -------------------------------------------------------------------------
 
     def _load_last_good(self) -> None:
@@ -385,6 +408,7 @@ async def _serve(settings: ProxySettings, predecessor: Handover | None) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, node.stopping.set)
     loop.add_signal_handler(signal.SIGUSR2, node.upgrading.set)
+    loop.add_signal_handler(signal.SIGHUP, node.reopen_log)
     logger.info("the node starts", extra={"workers": settings.workers, "pid": os.getpid()})
     await node.run()
 

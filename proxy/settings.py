@@ -16,12 +16,25 @@ SCHEMES = frozenset({"redis", "rediss", "unix"})
 LOG_FORMATS = ("text", "json")
 OWN_NAMES = frozenset(
     {
-        "OPENCLB_PROXY_WORKERS",
-        "OPENCLB_PROXY_NODE",
+        "OPENCLB_PROXY_ACCESS_LOG",
+        "OPENCLB_PROXY_ACCESS_LOG_FILES",
+        "OPENCLB_PROXY_ACCESS_LOG_SIZE_MB",
         "OPENCLB_PROXY_DRAIN_LIMIT_S",
         "OPENCLB_PROXY_HTTP_LIMITS",
+        "OPENCLB_PROXY_NODE",
+        "OPENCLB_PROXY_WORKERS",
     }
 )
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLogSettings:
+    """Where the access log is, at which size it is rotated (0: never), how many old ones stay."""
+
+    path: Path
+    max_bytes: int
+    kept: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class ProxySettings:
     log_format: str
     drain_limit_s: int = 30
     http_limits: HttpLimits = DEFAULT_LIMITS
+    access_log: AccessLogSettings | None = None
 
     @classmethod
     def from_environment(cls) -> "ProxySettings":
@@ -51,6 +65,7 @@ class ProxySettings:
             log_format=_log_format(),
             drain_limit_s=_number("OPENCLB_PROXY_DRAIN_LIMIT_S", 30, most=3600),
             http_limits=_http_limits(),
+            access_log=_access_log(),
         )
 
 
@@ -77,10 +92,10 @@ def _workers() -> int:
     return _number("OPENCLB_PROXY_WORKERS", len(os.sched_getaffinity(0)), most=MAX_WORKERS)
 
 
-def _number(name: str, default: int, *, most: int) -> int:
+def _number(name: str, default: int, *, most: int, least: int = 1) -> int:
     text = _text(name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
-        _refuse(name, f"needs a number between 1 and {most}, not {text!r}")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        _refuse(name, f"needs a number between {least} and {most}, not {text!r}")
     return int(text)
 
 
@@ -99,6 +114,22 @@ def _http_limits() -> HttpLimits:
             _refuse(name, f"needs {limit}=NUMBER between {least} and {most}, not {word.strip()!r}")
         limits[limit] = int(text)
     return HttpLimits(**limits)
+
+
+def _access_log() -> AccessLogSettings | None:
+    """Return the settings, None when there is to be no access log.
+
+    A file that cannot be written costs lines and never the start: traffic goes first.
+    """
+    size_mb = _number("OPENCLB_PROXY_ACCESS_LOG_SIZE_MB", 100, least=0, most=1_000_000)
+    kept = _number("OPENCLB_PROXY_ACCESS_LOG_FILES", 5, most=1000)
+    text = _text("OPENCLB_PROXY_ACCESS_LOG", "")
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if path.is_dir():
+        _refuse("OPENCLB_PROXY_ACCESS_LOG", f"needs the name of a file, and {text} is a directory")
+    return AccessLogSettings(path, size_mb * MIB, kept)
 
 
 def _log_format() -> str:

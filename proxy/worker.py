@@ -11,11 +11,14 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from proxy.core.http.limits import HttpLimits
 from proxy.logs import configure_logs
+from proxy.net.access_log import FLUSH_INTERVAL_S, AccessLog
 from proxy.net.channel import Body, Channel
+from proxy.net.log_file import LogFile
 from proxy.net.reactor import Reactor
 from proxy.net.server import ProxyServer
 from proxy.process import die_with_parent, raise_descriptor_limit
@@ -39,11 +42,13 @@ class Worker:
         sock: socket.socket,
         phase: float,
         http_limits: HttpLimits,
+        access_log: AccessLog | None,
     ) -> None:
         self._loop = loop
+        self._access_log = access_log
         self.reactor = Reactor()
         self.reactor.attach(loop)
-        self.server = ProxyServer(self.reactor, phase, http_limits)
+        self.server = ProxyServer(self.reactor, phase, http_limits, access_log)
         self.stopping = asyncio.Event()
         self._drain_limit_s = 0.0
         self._channel = Channel(loop, sock, self._on_message, self._on_parent_gone)
@@ -53,6 +58,7 @@ class Worker:
             "remove": self._remove,
             "health": self._replace_health,
             "health_delta": self._apply_health,
+            "reopen_log": self._reopen_log,
             "retire": self._retire,
             "stop": self._stop,
         }
@@ -64,13 +70,16 @@ class Worker:
             jobs = [
                 group.create_task(self._report_counters()),
                 group.create_task(self._tend()),
+                group.create_task(self._flush_log()),
             ]
             await self.stopping.wait()
             await self._finish()
             for job in jobs:
                 job.cancel()
-        self._channel.send("counters", {"listeners": self.server.counters()})
         self.server.abort()
+        if self._access_log is not None:
+            self._access_log.close()
+        self._send_counters()
         self._channel.close()
         self.reactor.close()
 
@@ -87,7 +96,18 @@ class Worker:
     async def _report_counters(self) -> None:
         while True:
             await asyncio.sleep(COUNTERS_INTERVAL_S)
-            self._channel.send("counters", {"listeners": self.server.counters()})
+            self._send_counters()
+
+    def _send_counters(self) -> None:
+        body: Body = {"listeners": self.server.counters()}
+        if self._access_log is not None:
+            body["access_log"] = self._access_log.counts()
+        self._channel.send("counters", body)
+
+    async def _flush_log(self) -> None:
+        while self._access_log is not None:
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            self._access_log.flush()
 
     async def _tend(self) -> None:
         while True:
@@ -141,6 +161,10 @@ class Worker:
     def _apply_health(self, body: Body, descriptors: list[int]) -> None:
         self.server.availability.apply(HealthDelta.from_json(body["delta"]))
 
+    def _reopen_log(self, body: Body, descriptors: list[int]) -> None:
+        if self._access_log is not None:
+            self._access_log.reopen()
+
     def _retire(self, body: Body, descriptors: list[int]) -> None:
         """Another program serves all that is new; finish what is here within its limit."""
         self._drain_limit_s = body["drain_limit_s"]
@@ -150,23 +174,30 @@ class Worker:
         self.stopping.set()
 
 
-async def _serve(channel: socket.socket, phase: float, http_limits: HttpLimits) -> None:
+async def _serve(
+    channel: socket.socket, phase: float, http_limits: HttpLimits, access_log: AccessLog | None
+) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, channel, phase, http_limits)
+    worker = Worker(loop, channel, phase, http_limits, access_log)
     loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
     await worker.run()
 
 
 def main(arguments: list[str]) -> None:
-    """Run a worker: channel, parent's id, index, number of workers, log format, HTTP limits."""
+    """Run a worker: channel, parent's id, index, number of workers, log format, HTTP limits, and
+    the path of the access log where there is one.
+    """
     descriptor, parent, index, count = (int(each) for each in arguments[:4])
     die_with_parent(parent)
-    # The terminal's Ctrl-C reaches the whole group; the parent decides what it means.
+    # A terminal's signals reach the whole group; the parent decides what they mean.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     configure_logs(arguments[4], worker=index)
     raise_descriptor_limit()
     http_limits = HttpLimits(**json.loads(arguments[5]))
-    asyncio.run(_serve(socket.socket(fileno=descriptor), index / count, http_limits))
+    access_log = AccessLog(LogFile(Path(arguments[6]))) if arguments[6:] else None
+    channel = socket.socket(fileno=descriptor)
+    asyncio.run(_serve(channel, index / count, http_limits, access_log))
 
 
 if __name__ == "__main__":

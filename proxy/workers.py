@@ -43,6 +43,7 @@ class WorkerProcess:
         self.is_ready = False
         self.applied: dict[str, int] = {}
         self.counters: dict[str, Any] = {}
+        self.log_counts: dict[str, int] = {}
         self.started_at = pool.loop.time()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
@@ -51,6 +52,7 @@ class WorkerProcess:
                     *(sys.executable, "-m", "proxy.worker", str(theirs.fileno())),
                     *(str(os.getpid()), str(index), str(pool.count), pool.log_format),
                     json.dumps(asdict(pool.http_limits)),
+                    *([pool.access_log] if pool.access_log else []),
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -85,6 +87,7 @@ class WorkerProcess:
     def _on_message(self, kind: str, body: Body, descriptors: Sequence[int]) -> None:
         if kind == "counters":
             self.counters = body["listeners"]
+            self.log_counts = body.get("access_log", {})
         elif kind == "ready":
             self.is_ready = True
             self._pool.on_change()
@@ -110,11 +113,13 @@ class WorkerPool:
         on_change: Callable[[], None],
         on_refused: Callable[[str, int, str], None],
         http_limits: HttpLimits = DEFAULT_LIMITS,
+        access_log: str | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.count = count
         self.log_format = log_format
         self.http_limits = http_limits
+        self.access_log = access_log
         self._greet = greet
         self.on_change = on_change
         self.on_refused = on_refused
@@ -122,6 +127,7 @@ class WorkerPool:
         self._restart_gap_s = 0.1
         # What workers that are gone did, so that sums never go back.
         self._retired: dict[str, Any] = {}
+        self._retired_log: dict[str, Any] = {}
         self._retiring: set[RetiringWorker] = set()
         self._is_stopping = False
         self._all_gone = asyncio.Event()
@@ -195,6 +201,13 @@ class WorkerPool:
             metrics.add(total, predecessor.counters)
         return {id_: total[id_] for id_ in total if id_ in listeners}
 
+    def log_counts(self) -> dict[str, int]:
+        """Return how many lines of the access log were written and lost since the node started."""
+        total = metrics.add({}, self._retired_log)
+        for worker in self._workers.values():
+            metrics.add(total, worker.log_counts)
+        return total
+
     async def stop(self) -> None:
         """Let every worker finish what is in flight; kill those that take too long."""
         self._is_stopping = True
@@ -219,6 +232,7 @@ class WorkerPool:
             return
         del self._workers[worker.index]
         metrics.add(self._retired, metrics.without_gauges(worker.counters))
+        metrics.add(self._retired_log, worker.log_counts)
         if self._is_stopping:
             if not self._workers:
                 self._all_gone.set()

@@ -88,7 +88,7 @@ class ListenerPlan:
         self.layer4_route = self._layer4_route(snapshot, before)
         known_rules = before.rule_routes if before else {}
         self.rule_routes: Mapping[str, Route] = {
-            rule.id: self._route(snapshot, rule, known_rules.get(rule.id))
+            rule.id: self._route(snapshot, rule, known_rules.get(rule.id), rule.id)
             for rule in listener.rules
         }
         self._rules = RuleTable(listener.rules)
@@ -97,7 +97,11 @@ class ListenerPlan:
         self.targets = tuple(target for each in routes for target in each.targets)
 
     def _route(
-        self, snapshot: Snapshot, use: Listener | ForwardingRule, known: Route | None
+        self,
+        snapshot: Snapshot,
+        use: Listener | ForwardingRule,
+        known: Route | None,
+        rule: str | None = None,
     ) -> Route:
         listener = self.listener
         group = self._groups[use.group]
@@ -108,7 +112,7 @@ class ListenerPlan:
             use.health_check,
             self._destination,
         )
-        built = Route(settings, self._open_work, known, self._phase)
+        built = Route(settings, self._open_work, known, self._phase, rule)
         built.stickiness = _stickiness(snapshot, listener, use.sticky, settings.group, known)
         return built
 
@@ -128,6 +132,11 @@ class ListenerPlan:
         """Return where the request goes: by the rule that takes it, else as the listener says."""
         rule = self._rules.find(head.authority or head.fields.host, head.target)
         return self.route if rule is None else self.rule_routes[rule]
+
+    def layer4_route_of(self, target: Target) -> Route:
+        """Return by which of its routes a TCP or UDP listener has just picked the server."""
+        routes = self.layer4_route.routes
+        return next((route for route in routes if route.reaches(target)), self.route)
 
     def reaches(self, target: Target) -> bool:
         """Tell whether the plan still has this server at this address."""

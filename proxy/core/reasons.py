@@ -1,4 +1,4 @@
-"""Why the proxy answers a request itself, as the tokens of ``X-OpenCLB-Reason``."""
+"""Why the proxy answers a request itself (``X-OpenCLB-Reason``), and why a server has got one."""
 
 from enum import StrEnum
 
@@ -17,3 +17,17 @@ class Reason(StrEnum):
     UPSTREAM_CLOSED = "upstream_closed"
     REDIRECT = "redirect"
     MAX_FORWARDS = "max_forwards"
+
+
+class ChosenBy(StrEnum):
+    """Why a server has got a request, connection or session, as the access log says it.
+
+    ``next_server``: another one could not be reached. ``same_server``: a kept connection to it was
+    dead, so the request went there once more.
+    """
+
+    SCHEDULER = "scheduler"
+    ONLY_SERVER = "only_server"
+    NEXT_SERVER = "next_server"
+    SAME_SERVER = "same_server"
+    SESSION_COOKIE = "session_cookie"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from proxy.core.health import UNCHECKED, Availability, Target
-from proxy.core.reasons import Reason
+from proxy.core.reasons import ChosenBy, Reason
 from proxy.core.scheduling.consistent_hash import SourceHash, TupleHash
 from proxy.core.scheduling.least_connections import WeightedLeastConnections
 from proxy.core.scheduling.round_robin import RoundRobin
@@ -44,6 +44,8 @@ class Route:
 
     ``open_work`` counts the connections and requests of each server; all routes of a listener, and
     of its plans to come, share it. ``stickiness`` None: sessions need not keep their server.
+    ``rule`` is the forwarding rule that leads here, if one does; ``chosen_by`` says how a server
+    is chosen now, and ``log_parts`` is what the access log has found out about each.
     """
 
     is_failed_over = False
@@ -54,6 +56,9 @@ class Route:
         "_reason",
         "_stamp",
         "_usable",
+        "chosen_by",
+        "log_parts",
+        "rule",
         "scheduler",
         "settings",
         "stickiness",
@@ -66,8 +71,12 @@ class Route:
         open_work: Mapping[str, int],
         before: "Route | None" = None,
         phase: float = 0.0,
+        rule: str | None = None,
     ) -> None:
         self.settings = settings
+        self.rule = rule
+        self.chosen_by = ChosenBy.SCHEDULER
+        self.log_parts: dict[str, bytes] = {}
         self.targets = _targets(settings, before)
         self._by_id = {target.server_id: target for target in self.targets}
         self.scheduler = self._take_scheduler(open_work, before, phase)
@@ -180,6 +189,8 @@ class Route:
         healthy = [target for target in healthy if not target.is_secondary] or healthy
         ready = [target for target in healthy if not availability.is_ejected(target, now)]
         self._usable = ready or healthy
+        is_only = len(self._usable) == 1
+        self.chosen_by = ChosenBy.ONLY_SERVER if is_only else ChosenBy.SCHEDULER
         self.scheduler.replace({target.server_id: target.weight for target in self._usable})
         if not self.targets:
             self._reason = Reason.NO_SERVERS

@@ -29,14 +29,16 @@ from proxy.core.http.writer import (
     write_request_head,
     write_response_head,
 )
-from proxy.core.reasons import Reason
+from proxy.core.reasons import ChosenBy, Reason
 from proxy.core.stickiness import Session, Stickiness
 from proxy.net.connection import READ, WRITE
 from proxy.net.dates import date_line
+from proxy.net.trace import End, RequestTrace
 
 if TYPE_CHECKING:
     from proxy.core.generation import ListenerPlan
     from proxy.core.health import Target
+    from proxy.core.route import Route
     from proxy.net.http_client import HttpClient
     from proxy.net.metrics import ServerCounters
     from proxy.net.upstream import Upstream
@@ -77,10 +79,12 @@ class Exchange:
         "_target",
         "_tried",
         "_upstream",
+        "trace",
     )
 
     def __init__(self, client: "HttpClient", head: RequestHead, request_id: bytes) -> None:
         self._client = client
+        self.trace = RequestTrace(client, head, request_id)
         self._head = head
         self._request_id = request_id
         self._first = b""  # head and first part of the body, as long as they can be sent again
@@ -132,9 +136,11 @@ class Exchange:
         self._first = first
         self._try_next_server(choice)
 
-    def resume(self, upstream: "Upstream", target: "Target", first: bytes) -> None:
+    def resume(self, upstream: "Upstream", route: "Route", target: "Target", first: bytes) -> None:
         """Go on with a request that an idle connection to the server has taken."""
         self._attempts = 1
+        self.trace.begin_attempt(route, target)
+        self.trace.reach()
         self._target = target
         self._server = self._client.service.counters.server(target.server_id)
         self._first = first
@@ -154,6 +160,7 @@ class Exchange:
         rest = reader.take_rest()
         part = body.receive(memoryview(rest))
         reader.put_back(rest[part.consumed :])
+        self.trace.bytes_in += part.consumed
         if body.done:
             self._body = None
         return b"".join(part.relay)
@@ -179,16 +186,18 @@ class Exchange:
         availability, now = self._client.service.availability, time.monotonic()
         if plan.is_simple:
             return plan.route.pick(availability, now, self._tried)
-        route = plan.route_for(self._head)
+        self.trace.route = route = plan.route_for(self._head)
         if self._session.server is not None:
             target = route.find_available(self._session.server, availability, now)
             if target is not None and target not in self._tried:
+                self.trace.chosen_by = ChosenBy.SESSION_COOKIE
                 return target
         return route.pick(availability, now, self._tried)
 
     def _reach(self, target: "Target", *, is_fresh: bool) -> bool:
         """Begin to send to the server and return whether that is under way."""
         client = self._client
+        self.trace.begin_attempt(self.trace.route, target)
         try:
             self._upstream = upstream = client.service.upstreams.acquire(
                 target.address,
@@ -223,6 +232,7 @@ class Exchange:
 
     def _send_first(self, upstream: "Upstream") -> None:
         client = self._client
+        self.trace.reach()
         client.touch(client.service.plan.listener.request_timeout_s)
         is_sent = upstream.send(self._first)
         assert self._server is not None
@@ -314,7 +324,7 @@ class Exchange:
             self._on_unanswered()
         elif not is_clean or not self._end_response():
             self._count_failure()
-            self._client.abort()
+            self._cut(End.SERVER_CUT)
 
     def _end_response(self) -> bool:
         """Finish a response that ends with its connection; return False when it is cut."""
@@ -366,6 +376,7 @@ class Exchange:
         except RemoteProtocolError as error:
             self._refuse(error)
             return
+        self.trace.bytes_in += part.consumed
         if part.consumed < len(data):
             client.reader.receive(data[part.consumed :])
         if body.done:
@@ -406,7 +417,7 @@ class Exchange:
         """The request's body is malformed: the server sees it cut, the client an error."""
         self._drop_upstream()
         if self._begun:
-            self._client.abort()
+            self._cut(End.PROXY_CUT)
         else:
             self._client.refuse(error, has_body=self._head.method != b"HEAD")
 
@@ -480,6 +491,7 @@ class Exchange:
             server = self._target.server_id
             head = self._stickiness.mark(head, self._session, server, time.time())
         self._begun = True
+        self.trace.begin_answer(head.status)
         self._first = b""
         self._response_body = body
         if not body.done:
@@ -528,7 +540,7 @@ class Exchange:
             part = body.receive(data)
         except RemoteProtocolError:
             self._count_failure()
-            client.abort()
+            self._cut(End.SERVER_CUT)
             return
         client.touch(client.service.plan.listener.request_timeout_s)
         if part.consumed < len(data):
@@ -573,7 +585,7 @@ class Exchange:
         if upstream.is_connecting:
             self._give_up_connecting(Reason.UPSTREAM_TIMEOUT, None)
         elif self._begun:
-            self._client.abort()
+            self._cut(End.TIMED_OUT)
         elif self._body is not None and self._server_takes_body and not upstream.unsent:
             self._refuse(RemoteProtocolError("the request's body took too long", 408))
         else:
@@ -588,7 +600,7 @@ class Exchange:
         client.answer(
             _STATUS_OF.get(reason, 503),
             reason,
-            self._request_id,
+            self.trace,
             stays_open=stays_open,
             is_http_11=head.is_http_11,
             has_body=head.method != b"HEAD",
@@ -608,6 +620,11 @@ class Exchange:
     def cancel(self) -> None:
         """The client is gone: give up."""
         self._drop_upstream()
+
+    def _cut(self, how: End) -> None:
+        """End the client's connection in the middle of its response."""
+        self.trace.cut_by = how
+        self._client.abort()
 
     def _drop_upstream(self) -> None:
         upstream, self._upstream = self._upstream, None

@@ -7,18 +7,22 @@ hands over to an ``Exchange`` that goes on from the same place; the rules for wh
 are there alone.
 """
 
+from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.health import Target
-from proxy.core.http.simple import REQUEST_BYTES, RESPONSE_BYTES, SimpleRequests
+from proxy.core.http.simple import REQUEST_BYTES, RESPONSE_BYTES, SimpleBlock, SimpleRequests
+from proxy.net.access_log import AccessLog, place_of
 from proxy.net.connection import READ
 from proxy.net.dates import date_line
 from proxy.net.exchange import Exchange
 from proxy.net.request_ids import new_request_id
+from proxy.net.trace import RequestTrace
 
 if TYPE_CHECKING:
     from proxy.core.generation import ListenerPlan
+    from proxy.core.route import Route
     from proxy.net.http_client import HttpClient
     from proxy.net.metrics import ServerCounters
     from proxy.net.upstream import Upstream
@@ -28,13 +32,17 @@ class FastLane:
     """The simple requests of one client connection, one after the other."""
 
     __slots__ = (
+        "_block",
         "_client",
         "_first",
         "_keep_alive",
+        "_line",
         "_request",
         "_request_id",
         "_requests",
+        "_route",
         "_server",
+        "_started_at",
         "_target",
         "_upstream",
         "_via",
@@ -49,10 +57,14 @@ class FastLane:
         self._via = client.peer_text + b"\r\nX-Request-Id: "
         self._request = b""
         self._request_id = b""
+        self._line = b""
         self._first = b""
+        self._block: SimpleBlock | None = None
+        self._started_at = 0.0
         self._keep_alive = True
         self._upstream: Upstream | None = None
         self._target: Target | None = None
+        self._route: Route | None = None
         self._server: ServerCounters | None = None
 
     # --- the request -----------------------------------------------------------------------------
@@ -72,7 +84,8 @@ class FastLane:
         if simple is None or not plan.is_simple:
             client.take(data)
             return
-        line, block = simple
+        self._started_at = monotonic()
+        self._line, self._block = line, block = simple
         self._request = data
         self._request_id = request_id = block.request_id or new_request_id()
         self._keep_alive = block.keep_alive
@@ -92,6 +105,7 @@ class FastLane:
             return
         self._upstream = upstream
         self._target = target
+        self._route = plan.route
         self._server = server = service.counters.server(target.server_id)
         server.active += 1
         plan.begin_work(target)
@@ -108,8 +122,22 @@ class FastLane:
         """Return an exchange for the same request, which takes the lane's place."""
         client = self._client
         exchange = Exchange(client, self._requests.head_of(self._request), self._request_id)
+        exchange.trace.started_at = self._started_at
+        exchange.trace.bytes_in = len(self._request)
         client.hand_over(exchange)
         return exchange
+
+    @property
+    def trace(self) -> RequestTrace:
+        """Return what is known of the request, for when it ends here without an answer."""
+        head = self._requests.head_of(self._request)
+        trace = RequestTrace(self._client, head, self._request_id)
+        trace.started_at = self._started_at
+        trace.bytes_in = len(self._request)
+        if self._route is not None and self._target is not None:
+            trace.begin_attempt(self._route, self._target)
+            trace.reach()
+        return trace
 
     # --- the response ----------------------------------------------------------------------------
 
@@ -134,7 +162,7 @@ class FastLane:
         response, body = simple
         self._upstream = None
         self._end_server()
-        self._request = self._first = b""
+        size, self._request, self._first = len(self._request), b"", b""
         upstream.pool.release(upstream)
         keep_alive = self._keep_alive
         lines = response.lines if keep_alive else response.closing_lines
@@ -142,15 +170,44 @@ class FastLane:
             answer = b"".join((lines, self._request_id, body))
         else:
             answer = b"".join((lines, self._request_id, b"\r\n", date_line()[:-2], body))
-        client.complete(response.status, answer, keep_alive=keep_alive)
+        is_delivered = client.complete(response.status, answer, keep_alive=keep_alive)
+        now = monotonic()
+        service = client.service
+        service.counters.count_time(now - self._started_at)
+        if service.access_log is not None:
+            self._log(service.access_log, now, response.status, size, len(answer), is_delivered)
+
+    def _log(
+        self, log: AccessLog, now: float, status: int, size: int, sent: int, is_delivered: bool
+    ) -> None:
+        client, route, target = self._client, self._route, self._target
+        assert route is not None
+        assert target is not None
+        assert self._block is not None
+        log.add_simple(
+            now,
+            place=route.log_parts.get(target.server_id)
+            or place_of(client.service.plan, route, target),
+            route=route,
+            client=client.log_part,
+            target=self._line[4:-11],
+            block=self._block,
+            status=status,
+            bytes_in=size,
+            bytes_out=sent,
+            took_s=now - self._started_at,
+            request_id=self._request_id,
+            end=b"complete" if is_delivered else b"client_closed",
+        )
 
     def _hand_over(self) -> Exchange:
         """Return an exchange that goes on with the request that the server has got."""
         upstream, self._upstream = self._upstream, None
         assert upstream is not None
+        assert self._route is not None
         assert self._target is not None
         exchange = self._leave()
-        exchange.resume(upstream, self._target, self._first)
+        exchange.resume(upstream, self._route, self._target, self._first)
         return exchange
 
     # --- what the client asks of its exchange ----------------------------------------------------

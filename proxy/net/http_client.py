@@ -15,6 +15,7 @@ import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from proxy.core.access_line import client_part
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, RequestHead
 from proxy.core.http.headers import BlockMemo
@@ -29,6 +30,7 @@ from proxy.net.dates import date_line
 from proxy.net.exchange import Exchange
 from proxy.net.fast_lane import FastLane
 from proxy.net.request_ids import new_request_id
+from proxy.net.trace import End, RequestTrace
 
 if TYPE_CHECKING:
     from proxy.net.listeners import ListenerService
@@ -63,8 +65,10 @@ class HttpClient(Connection):
         "_saw_end",
         "_stops",
         "_waits_for_head",
+        "delivered",
         "is_disturbed",
         "limits",
+        "log_part",
         "peer",
         "peer_text",
         "reader",
@@ -84,6 +88,8 @@ class HttpClient(Connection):
         self.source: socket.socket | TlsSession = sock
         self.peer = peer
         self.peer_text = peer[0].encode("ascii")
+        self.log_part = client_part(peer) if service.access_log is not None else b""
+        self.delivered = 0
         self.limits = limits = service.upstreams.limits
         self.reader = RequestReader(_shared_memo(limits), limits)
         self._exchange: Exchange | FastLane | None = None
@@ -222,8 +228,10 @@ class HttpClient(Connection):
 
     def _begin_next(self) -> bool:
         """Begin the next request and return whether there was one."""
+        reader = self.reader
+        before = reader.buffered_bytes
         try:
-            head = self.reader.next_head() if self.reader.has_input else None
+            head = reader.next_head() if reader.has_input else None
         except RemoteProtocolError as error:
             self.refuse(error)
             return False
@@ -239,23 +247,27 @@ class HttpClient(Connection):
             default_host=self.own_address if not head.is_http_11 else b"",
         )
         if own is not None:
-            return self._answer_alone(head, request_id, own)
+            trace = RequestTrace(self, head, request_id)
+            trace.bytes_in = before - reader.buffered_bytes
+            return self._answer_alone(head, trace, own)
         self._exchange = exchange = Exchange(self, head, request_id)
+        exchange.trace.bytes_in = before - reader.buffered_bytes
         exchange.begin()
         return True
 
-    def _answer_alone(self, head: RequestHead, request_id: bytes, own: OwnAnswer) -> bool:
+    def _answer_alone(self, head: RequestHead, trace: RequestTrace, own: OwnAnswer) -> bool:
         """Answer without a server; a body, which nobody wants, ends the connection."""
         stays_open = head.keep_alive and not head.length and self.may_stay_open
         self.answer(
             own.status,
             own.reason,
-            request_id,
+            trace,
             stays_open=stays_open,
             is_http_11=head.is_http_11,
             has_body=head.method != b"HEAD",
             lines=own.lines,
         )
+        trace.end(End.COMPLETE if self.is_open else End.CLIENT_CLOSED)
         if not stays_open:
             self.finish(stays_open=False)
         return stays_open and self.is_open
@@ -301,8 +313,11 @@ class HttpClient(Connection):
         """The exchange goes on with the request of the lane."""
         self._exchange = exchange
 
-    def complete(self, status: int, data: bytes, *, keep_alive: bool) -> None:
-        """Send a whole response, the client being ready for it, and wait for what comes next."""
+    def complete(self, status: int, data: bytes, *, keep_alive: bool) -> bool:
+        """Send a whole response, the client being ready for it, and wait for what comes next.
+
+        False: the client is gone.
+        """
         self._exchange = None
         service = self.service
         service.counters.count_response(status)
@@ -311,12 +326,13 @@ class HttpClient(Connection):
             is_sent = self.send(data)
         except OSError:
             self.abort()
-            return
+            return False
         if not keep_alive:
             self._finish_last(lingers=False)
         elif is_sent:
             self._is_at_rest = True
             self._deadline.touch(service.plan.listener.idle_timeout_s)
+        return True
 
     # --- what an exchange does with its client ---------------------------------------------------
 
@@ -326,7 +342,9 @@ class HttpClient(Connection):
 
     def deliver(self, data: bytes | memoryview) -> bool:
         """Send a part of a response and return whether the client is still there."""
-        self.service.counters.bytes_out += len(data)
+        size = len(data)
+        self.delivered += size
+        self.service.counters.bytes_out += size
         try:
             self.send(data)
         except OSError:
@@ -353,7 +371,9 @@ class HttpClient(Connection):
 
     def finish(self, *, stays_open: bool, lingers: bool = True) -> None:
         """The exchange is over and its response was delivered or is waiting in the tail."""
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.trace.end(End.COMPLETE)
         if not self.is_open:
             return
         if stays_open:
@@ -369,14 +389,18 @@ class HttpClient(Connection):
         reason = Reason.REQUEST_TIMEOUT if error.status == 408 else Reason.BAD_REQUEST
         if has_body is None:
             has_body = not self.reader.begins_with_head_method
-        self.answer(error.status, reason, new_request_id(), stays_open=False, has_body=has_body)
+        exchange = self._exchange
+        trace = exchange.trace if exchange else RequestTrace(self, None, new_request_id())
+        trace.detail = str(error)
+        self.answer(error.status, reason, trace, stays_open=False, has_body=has_body)
+        trace.end(End.COMPLETE)
         self.finish(stays_open=False)
 
     def answer(
         self,
         status: int,
         reason: Reason,
-        request_id: bytes,
+        trace: RequestTrace,
         *,
         stays_open: bool,
         is_http_11: bool = True,
@@ -384,12 +408,14 @@ class HttpClient(Connection):
         lines: bytes = b"",
     ) -> None:
         """Send an answer of our own."""
+        trace.answer(status, reason)
         self.service.counters.count_response(status)
+        self.service.counters.count_own_answer(reason)
         self.deliver(
             write_own_answer(
                 status,
                 reason=reason,
-                request_id=request_id,
+                request_id=trace.request_id,
                 connection=connection_line(keep_alive=stays_open, is_http_11=is_http_11),
                 date_line=date_line(),
                 lines=lines,
@@ -443,4 +469,7 @@ class HttpClient(Connection):
         self.service.connections.discard(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
+            trace = exchange.trace
             exchange.cancel()
+            is_cut = self.service.is_cutting
+            trace.end(trace.cut_by or (End.PROXY_CUT if is_cut else End.CLIENT_CLOSED))

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from proxy.core.generation import ListenerPlan
 from proxy.core.health import Availability
+from proxy.net.access_log import AccessLog
 from proxy.net.metrics import ListenerCounters
 from proxy.net.reactor import READ, Reactor
 from proxy.net.upstream import UpstreamPool
@@ -81,6 +82,7 @@ class ListenerService:
         upstreams: UpstreamPool,
         connect: ConnectionFactory | None,
         guard: DescriptorGuard,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.reactor = reactor
         self.plan = plan
@@ -89,7 +91,9 @@ class ListenerService:
         # What HTTPS clients meet first; new connections take what is here.
         self.tls: ssl.SSLContext | None = None
         self.counters = ListenerCounters()
+        self.access_log = access_log
         self.closing = False
+        self.is_cutting = False
         self.connections: set[Connection] = set()
         self.is_paused = False
         self._connect = connect
@@ -125,7 +129,7 @@ class ListenerService:
                 self.upstreams.close_target(address, port)
             for connection in list(self.connections):
                 connection.release_removed()
-        self._forget_servers(plan)
+        self._forget_gone(plan)
 
     def retire(self) -> None:
         """Leave new connections to another program; what is open here loses nothing."""
@@ -151,6 +155,7 @@ class ListenerService:
 
     def abort(self) -> None:
         """Close every connection that is left."""
+        self.is_cutting = True
         for connection in list(self.connections):
             connection.abort()
 
@@ -218,13 +223,16 @@ class ListenerService:
             )
         self.is_paused = True
 
-    def _forget_servers(self, plan: ListenerPlan) -> None:
-        """Drop the counters of servers that are gone and have nothing open any more."""
+    def _forget_gone(self, plan: ListenerPlan) -> None:
+        """Drop the counters of rules that are gone, and of servers with nothing open any more."""
         known = {target.server_id for target in plan.targets}
         servers = self.counters.servers
         for server_id in [each for each in servers if each not in known]:
             if not servers[server_id].active:
                 del servers[server_id]
+        rules = self.counters.rules
+        for rule in rules.keys() - plan.rule_routes.keys():
+            del rules[rule]
 
 
 def drop(client: socket.socket) -> None:

@@ -1,11 +1,17 @@
 """Traffic counters: plain integers on the hot path, sums and names only when they are reported."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any
+
+from proxy.core.reasons import Reason
 
 GAUGES = frozenset({"active", "paused", "failed_over"})
 """What tells of the present; the rest are sums."""
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+TIME_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Requests are counted by the first of these that they did not take longer than."""
+_TIME_NAMES = (*map(str, TIME_BOUNDS_S), "inf")
 
 
 class ServerCounters:
@@ -28,16 +34,21 @@ class ListenerCounters:
         "bytes_in",
         "bytes_out",
         "denied",
+        "own_answers",
         "packets_dropped",
         "packets_in",
         "packets_out",
         "requests",
+        "retries",
+        "rules",
         "servers",
         "status_1xx",
         "status_2xx",
         "status_3xx",
         "status_4xx",
         "status_5xx",
+        "time_s",
+        "times",
     )
 
     def __init__(self) -> None:
@@ -54,6 +65,11 @@ class ListenerCounters:
         self.status_3xx = 0
         self.status_4xx = 0
         self.status_5xx = 0
+        self.retries = 0
+        self.time_s = 0.0
+        self.times = [0] * len(_TIME_NAMES)
+        self.own_answers: dict[str, int] = {}
+        self.rules: dict[str, int] = {}
         self.servers: dict[str, ServerCounters] = {}
 
     def server(self, server_id: str) -> ServerCounters:
@@ -77,6 +93,19 @@ class ListenerCounters:
         else:
             self.status_5xx += 1
 
+    def count_time(self, took_s: float) -> None:
+        """Count how long an answered request took."""
+        self.time_s += took_s
+        self.times[bisect_left(TIME_BOUNDS_S, took_s)] += 1
+
+    def count_own_answer(self, reason: Reason) -> None:
+        """Count a request answered, or a connection closed, in a server's place."""
+        self.own_answers[reason] = self.own_answers.get(reason, 0) + 1
+
+    def count_rule(self, rule: str) -> None:
+        """Count a request that a forwarding rule has taken."""
+        self.rules[rule] = self.rules.get(rule, 0) + 1
+
     def as_json(self, active: int) -> dict[str, Any]:
         """Return the counters as they are reported; ``active`` are open client connections."""
         return {
@@ -89,6 +118,11 @@ class ListenerCounters:
             "packets_in": self.packets_in,
             "packets_out": self.packets_out,
             "packets_dropped": self.packets_dropped,
+            "retries": self.retries,
+            "own_answers": dict(self.own_answers),
+            "rules": dict(self.rules),
+            "time_s": self.time_s,
+            "times": dict(zip(_TIME_NAMES, self.times, strict=True)) if any(self.times) else {},
             "responses": {name: getattr(self, f"status_{name}") for name in CLASSES},
             "servers": {
                 server_id: {name: getattr(each, name) for name in ServerCounters.__slots__}

@@ -14,6 +14,7 @@ from typing import Any
 from proxy.core.generation import Generation, ListenerPlan, build_generation
 from proxy.core.health import Availability
 from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
+from proxy.net.access_log import AccessLog
 from proxy.net.http_client import HttpClient
 from proxy.net.listeners import ConnectionFactory, DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
@@ -39,12 +40,17 @@ class ProxyServer:
     """What one worker serves. ``phase`` (0 to 1) is where its schedulers start their cycle."""
 
     def __init__(
-        self, reactor: Reactor, phase: float = 0.0, http_limits: HttpLimits = DEFAULT_LIMITS
+        self,
+        reactor: Reactor,
+        phase: float = 0.0,
+        http_limits: HttpLimits = DEFAULT_LIMITS,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.reactor = reactor
         self.availability = Availability()
         self.upstreams = UpstreamPool(reactor, limits=http_limits)
         self._phase = phase
+        self._access_log = access_log
         self._guard = DescriptorGuard()
         self._tls_contexts = TlsContexts()
         self._generations: dict[str, Generation] = {}
@@ -141,8 +147,8 @@ class ProxyServer:
         protocol = plan.listener.protocol
         parts = (self.reactor, plan, self.availability, self.upstreams)
         if protocol is Protocol.UDP:
-            return UdpListener(*parts, self._guard)
-        return ListenerService(*parts, CONNECTIONS[protocol], self._guard)
+            return UdpListener(*parts, self._guard, self._access_log)
+        return ListenerService(*parts, CONNECTIONS[protocol], self._guard, self._access_log)
 
     def _close_service(self, key: tuple[str, str]) -> None:
         service = self._services.pop(key)

@@ -16,6 +16,7 @@ from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.metrics import ServerCounters
 from proxy.net.reactor import ERROR, HANGUP, Reactor
+from proxy.net.trace import End, LinkTrace
 
 if TYPE_CHECKING:
     from proxy.net.listeners import ListenerService
@@ -30,7 +31,7 @@ SOCKET_KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 class _Side(Connection):
     """One of the two sockets of a relay; ``other`` is where its bytes go."""
 
-    __slots__ = ("ends_after_unsent", "has_ended", "is_client", "other", "relay")
+    __slots__ = ("ends_after_unsent", "has_ended", "is_client", "other", "received", "relay")
 
     other: "_Side"
 
@@ -39,6 +40,7 @@ class _Side(Connection):
         self.relay = relay
         self.is_client = is_client
         self.has_ended = False
+        self.received = 0
         self.ends_after_unsent = False
 
     def on_event(self, mask: int) -> None:
@@ -88,6 +90,7 @@ class _Side(Connection):
         if now != relay.touched_at:  # the wheel's time goes in coarse steps
             relay.touched_at = now
             relay.deadline.touch(relay.idle_timeout_s)
+        self.received += size
         counters = relay.service.counters
         if self.is_client:
             counters.bytes_in += size
@@ -126,6 +129,7 @@ class TcpRelay:
         "_peer",
         "_server",
         "_target",
+        "_trace",
         "_tried",
         "deadline",
         "idle_timeout_s",
@@ -155,6 +159,7 @@ class TcpRelay:
         self._target: Target | None = None
         self._counters: ServerCounters | None = None
         self._tried: tuple[Target, ...] = ()
+        self._trace = LinkTrace(service.plan.route) if service.access_log is not None else None
         service.connections.add(self)
         self.deadline = reactor.deadlines.schedule(
             service.plan.listener.connect_timeout_s, self._on_deadline
@@ -164,14 +169,19 @@ class TcpRelay:
     # --- connecting ------------------------------------------------------------------------------
 
     def _try_next_server(self) -> None:
-        service = self.service
+        service, reason = self.service, Reason.CONNECT_FAILED
         while len(self._tried) < MAX_ATTEMPTS:
             target = service.plan.layer4_route.pick(
                 service.availability, time.monotonic(), self._tried, self._peer
             )
             if isinstance(target, Reason):
+                reason = target
                 break
             self._target = target
+            if self._tried:
+                service.counters.retries += 1
+            if self._trace is not None:
+                self._trace.begin_attempt(service.plan.layer4_route_of(target), target)
             service.plan.begin_work(target)
             self._counters = counters = service.counters.server(target.server_id)
             counters.connections += 1
@@ -184,7 +194,10 @@ class TcpRelay:
                 self._begin_relaying()
                 return
             self._note_unreachable(code)
-        self._close(with_reset=False)
+        service.counters.count_own_answer(reason)
+        if self._trace is not None:
+            self._trace.reason = reason
+        self._close(End.PROXY_CUT)
 
     def _connect(self, target: Target) -> int:
         """Begin to connect and return the error number, 0 when the server is there at once."""
@@ -239,11 +252,13 @@ class TcpRelay:
         self._client = client = _Side(self, self._client_sock, is_client=True)
         client.other, server.other = server, client
         self._tried = ()
+        if self._trace is not None:
+            self._trace.reach()
         self.deadline.touch(self.idle_timeout_s)
 
     def _on_deadline(self) -> None:
         if self._server is not None:
-            self.abort()
+            self._close(End.TIMED_OUT)
             return
         self.deadline = self.reactor.deadlines.schedule(
             self.service.plan.listener.connect_timeout_s, self._on_deadline
@@ -260,7 +275,7 @@ class TcpRelay:
         assert server is not None
         if not (client.has_ended and server.has_ended) or client.unsent or server.unsent:
             return False
-        self._close(with_reset=False)
+        self._close(End.COMPLETE)
         return True
 
     def close_when_idle(self) -> None:
@@ -274,24 +289,34 @@ class TcpRelay:
         if self._target is None or self.service.plan.reaches(self._target):
             return
         if self._server is not None:
-            self.abort()
+            self._close(End.PROXY_CUT)
         else:
             self._drop_attempt()
             self._try_next_server()
 
     def abort(self) -> None:
-        """Reset both sides."""
-        self._close(with_reset=True)
+        """Reset both sides: a peer did so, or the listener ends."""
+        self._close(End.PROXY_CUT if self.service.is_cutting else End.PEER_RESET)
 
-    def _close(self, *, with_reset: bool) -> None:
+    def _close(self, how: End) -> None:
+        """Close both sides, with a reset unless everything is delivered."""
         if not self.is_open:
             return
         self.is_open = False
+        if self._trace is not None:
+            self._log(self._trace, how)
         self.deadline.cancel()
         self.service.connections.discard(self)
         for side in (self._client, self._server):
             if side is not None:
-                side.close_socket(with_reset=with_reset)
+                side.close_socket(with_reset=how is not End.COMPLETE)
         if self._client is None:
             self._client_sock.close()
         self._drop_attempt()
+
+    def _log(self, trace: LinkTrace, how: End) -> None:
+        if self._client is not None and self._server is not None:
+            trace.bytes_in, trace.bytes_out = self._client.received, self._server.received
+        service = self.service
+        if service.access_log is not None:
+            service.access_log.add_connection(trace, service.plan, self._peer, how)

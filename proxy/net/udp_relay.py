@@ -14,9 +14,11 @@ import time
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
 from proxy.core.reasons import Reason
+from proxy.net.access_log import AccessLog
 from proxy.net.listeners import DescriptorGuard, ListenerService, Peer
 from proxy.net.metrics import ServerCounters
 from proxy.net.reactor import READ, Reactor
+from proxy.net.trace import End, LinkTrace
 from proxy.net.upstream import UpstreamPool
 
 PACKETS_PER_WAKE = 64
@@ -52,6 +54,7 @@ class UdpSession:
         "_plan",
         "_stamp",
         "_target",
+        "_trace",
         "_upstream",
         "client",
         "deadline",
@@ -76,7 +79,8 @@ class UdpSession:
         self._target: Target | None = None
         self._upstream: socket.socket | None = None
         self._counters: ServerCounters | None = None
-        self.deadline = reactor.deadlines.schedule(self.idle_timeout_s, self.close)
+        self._trace = LinkTrace(service.plan.route) if service.access_log is not None else None
+        self.deadline = reactor.deadlines.schedule(self.idle_timeout_s, self._end_idle)
 
     @property
     def descriptor(self) -> int:
@@ -101,8 +105,11 @@ class UdpSession:
                 tried = (*tried, self._give_up_server())
                 continue
             self.deadline.touch(self.idle_timeout_s)
+            if self._trace is not None:
+                self._trace.packets_in += 1
+                self._trace.bytes_in += len(packet)
             return True
-        self.close()
+        self.close(End.PROXY_CUT)
         return False
 
     def on_event(self, mask: int) -> None:
@@ -121,7 +128,7 @@ class UdpSession:
             return
         except OSError:
             self._give_up_server()
-            self.close()
+            self.close(End.SERVER_CUT)
 
     def close_when_idle(self) -> None:
         """No packet says that a session is over, so it ends with its listener."""
@@ -139,10 +146,16 @@ class UdpSession:
         if self._target is not None and not self.service.plan.reaches(self._target):
             self.close()
 
-    def close(self) -> None:
+    def _end_idle(self) -> None:
+        self.close(End.COMPLETE)
+
+    def close(self, how: End = End.PROXY_CUT) -> None:
         """End the session; the client's next packet begins another one."""
         if self.is_open:
             self.is_open = False
+            service = self.service
+            if self._trace is not None and service.access_log is not None:
+                service.access_log.add_session(self._trace, service.plan, self.client, how)
             self.deadline.cancel()
             self._disconnect()
             self.service.forget_session(self)
@@ -157,6 +170,9 @@ class UdpSession:
         else:
             counters.packets_out += 1
             counters.bytes_out += len(packet)
+            if self._trace is not None:
+                self._trace.packets_out += 1
+                self._trace.bytes_out += len(packet)
 
     def _follow_plan(self) -> None:
         """Leave a server that should have no more packets of anybody."""
@@ -171,14 +187,19 @@ class UdpSession:
 
     def _connect(self, tried: tuple[Target, ...]) -> bool:
         """Choose a server and open a socket for it; False when there is none."""
-        service = self.service
+        service, reason = self.service, Reason.CONNECT_FAILED
         while len(tried) < MAX_ATTEMPTS:
             target = service.plan.layer4_route.pick(
                 service.availability, time.monotonic(), tried, self.client
             )
             if isinstance(target, Reason):
-                return False
+                reason = target
+                break
             self._target = target
+            if tried:
+                service.counters.retries += 1
+            if self._trace is not None:
+                self._trace.begin_attempt(service.plan.layer4_route_of(target), target)
             service.plan.begin_work(target)
             self._counters = counters = service.counters.server(target.server_id)
             counters.connections += 1
@@ -194,6 +215,9 @@ class UdpSession:
                 continue
             self.reactor.register(sock.fileno(), READ, self.on_event)
             return True
+        service.counters.count_own_answer(reason)
+        if self._trace is not None:
+            self._trace.reason = reason
         return False
 
     def _give_up_server(self) -> Target:
@@ -231,8 +255,9 @@ class UdpListener(ListenerService):
         availability: Availability,
         upstreams: UpstreamPool,
         guard: DescriptorGuard,
+        access_log: AccessLog | None = None,
     ) -> None:
-        super().__init__(reactor, plan, availability, upstreams, None, guard)
+        super().__init__(reactor, plan, availability, upstreams, None, guard, access_log)
         self.sessions: dict[Peer, UdpSession] = {}
 
     def stop_accepting(self) -> None:

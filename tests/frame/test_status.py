@@ -1,5 +1,6 @@
 """/healthz, /readyz and /metrics: who may ask, and that each part is told apart."""
 
+import json
 import time
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from balancer.models import PublishHead
 from console.broker import BEAT_LEASE_KEY, heartbeat_key
 from console.celery import HEALTH_QUEUES, WORKER_QUEUES
 from console.tasks import record_heartbeat
+from proxy.core.reasons import Reason
+from proxy.net.metrics import ListenerCounters
 from proxy.snapshot import AppliedSnapshot, ApplyReport, Refusal, counters_key, report_key
 
 pytestmark = pytest.mark.django_db
@@ -144,6 +147,38 @@ def test_metrics_tell_traffic_and_lag(client, everything_up):
     ]:
         assert line in text
     assert all(line.startswith(("#", "openclb_")) for line in text.splitlines())
+
+
+def test_metrics_tell_what_the_proxies_count(client, everything_up):
+    """The report is the one that a worker makes, so that both sides mean the same."""
+    counters = ListenerCounters()
+    counters.retries = 2
+    counters.count_own_answer(Reason.NO_WEIGHT)
+    counters.count_rule("rule-1")
+    for took_s in (0.0005, 0.002, 0.002, 77):
+        counters.count_time(took_s)
+    said = {
+        "at": 1,
+        "listeners": {"lsn-1": counters.as_json(active=0)},
+        "access_log": {"written": 5, "lost": 3},
+    }
+    everything_up.client.set(counters_key("node-1"), json.dumps(said))
+    text = client.get("/metrics").content.decode()
+    place = 'listener="lsn-1",node="node-1"'
+    for line in [
+        f"openclb_listener_retries_total{{{place}}} 2.0",
+        f'openclb_listener_own_answers_total{{{place},reason="no_weight"}} 1.0',
+        f'openclb_rule_requests_total{{{place},rule="rule-1"}} 1.0',
+        f'openclb_listener_response_seconds_bucket{{le="0.001",{place}}} 1.0',
+        f'openclb_listener_response_seconds_bucket{{le="0.0025",{place}}} 3.0',
+        f'openclb_listener_response_seconds_bucket{{le="30.0",{place}}} 3.0',
+        f'openclb_listener_response_seconds_bucket{{le="+Inf",{place}}} 4.0',
+        f"openclb_listener_response_seconds_count{{{place}}} 4.0",
+        f"openclb_listener_response_seconds_sum{{{place}}} 77.0045",
+        'openclb_access_log_lines_total{node="node-1"} 5.0',
+        'openclb_access_log_lost_lines_total{node="node-1"} 3.0',
+    ]:
+        assert line in text
 
 
 def _network(text):

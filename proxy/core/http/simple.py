@@ -10,6 +10,7 @@ nothing is decided here that they would decide otherwise.
 import re
 from typing import Generic, NamedTuple, TypeVar
 
+from proxy.core.access_line import json_text
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, RequestHead, ResponseFields, ResponseHead
 from proxy.core.http.framing import response_framing_line, response_length
@@ -26,7 +27,8 @@ RESPONSE_BYTES = 64 * 1024
 MAX_REMEMBERED = 1024
 MAX_REMEMBERED_BYTES = 2048
 
-_LINE = re.compile(rb"GET /[\x21\x22\x24-\x7e]*+ HTTP/1\.1\r\n")
+# Quotes and backslashes would need care in the access log, and hardly any client sends them.
+_LINE = re.compile(rb"GET /[\x21\x24-\x5b\x5d-\x7e]*+ HTTP/1\.1\r\n")
 _END = b"\r\n\r\n"
 _REQUEST_ID = b"X-Request-Id: "
 
@@ -44,11 +46,15 @@ class _Known(dict[bytes, T | None], Generic[T]):
 
 
 class SimpleBlock(NamedTuple):
-    """A simple request after its first line. ``lines`` end where the client's address goes."""
+    """A simple request after its first line. ``lines`` end where the client's address goes.
+
+    ``host_text`` is its host as the access log writes it.
+    """
 
     lines: bytes
     keep_alive: bool
     request_id: bytes | None
+    host_text: bytes
 
 
 class SimpleRequests:
@@ -106,7 +112,7 @@ def _simple_block(head: RequestHead) -> SimpleBlock | None:
         return None
     forwarded_for = b"%b, " % fields.forwarded_for if fields.forwarded_for else b""
     lines = b"%bX-Forwarded-For: %b" % (fields.spliced, forwarded_for)
-    return SimpleBlock(lines, head.keep_alive, fields.request_id)
+    return SimpleBlock(lines, head.keep_alive, fields.request_id, json_text(fields.host))
 
 
 class SimpleResponse(NamedTuple):

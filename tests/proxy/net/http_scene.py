@@ -14,6 +14,7 @@ from types import TracebackType
 from proxy.core.generation import build_generation
 from proxy.core.health import Availability
 from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
+from proxy.net.access_log import AccessLog
 from proxy.net.deadlines import DeadlineWheel
 from proxy.net.listeners import DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
@@ -170,8 +171,10 @@ class Scene(AbstractContextManager["Scene"]):
         granularity_s: float = 0.02,
         groups: Mapping[str, Sequence[int]] | None = None,
         limits: HttpLimits = DEFAULT_LIMITS,
+        access_log: AccessLog | None = None,
         **options: object,
     ) -> None:
+        self.access_log = access_log
         self.reactor = Reactor(DeadlineWheel(granularity_s))
         self._peers: list[Peer] = []
         self._front = socket.create_server(("127.0.0.1", 0))
@@ -228,7 +231,13 @@ class Scene(AbstractContextManager["Scene"]):
         plan = self._generation.listeners["lsn-1"]
         connect = CONNECTIONS[plan.listener.protocol]
         service = ListenerService(
-            self.reactor, plan, self.availability, self.pool, connect, DescriptorGuard()
+            self.reactor,
+            plan,
+            self.availability,
+            self.pool,
+            connect,
+            DescriptorGuard(),
+            self.access_log,
         )
         service.open(self._front)
         return service

@@ -11,6 +11,7 @@ import pytest
 
 from proxy.core.generation import Generation, ListenerPlan, build_generation
 from proxy.core.health import Availability
+from proxy.net.access_log import AccessLog
 from proxy.net.deadlines import DeadlineWheel
 from proxy.net.listeners import DescriptorGuard
 from proxy.net.reactor import Reactor
@@ -51,6 +52,7 @@ class Scene:
         self,
         servers: int = 2,
         groups: Mapping[str, Sequence[int]] | None = None,
+        access_log: AccessLog | None = None,
         **options: object,
     ) -> None:
         self.reactor = Reactor(DeadlineWheel(0.02))
@@ -74,6 +76,7 @@ class Scene:
             self.availability,
             self._pool,
             DescriptorGuard(),
+            access_log,
         )
         self.service.open(self.front)
 

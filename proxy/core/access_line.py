@@ -1,0 +1,91 @@
+"""The lines of the access log: one JSON object per request, connection or session.
+
+The hot path writes one for each request, so a line is made by one ``%`` from parts that are known
+before: who serves is the same for all requests that a server gets, who asks for all requests of a
+connection. Whatever clients and servers say goes through ``json_text``, which leaves ASCII only,
+of a bounded length.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+from proxy.core.reasons import ChosenBy, Reason
+
+if TYPE_CHECKING:
+    from proxy.core.generation import ListenerPlan
+    from proxy.core.health import Target
+    from proxy.core.route import Route
+
+MAX_TEXT = 1024
+"""How much of a target, host or explanation a line has; a longer one ends with three dots."""
+NULL = b"null"
+
+REQUEST = (
+    b'{"time":"%b%03dZ",%b,"chosen_by":%b,%b,"method":%b,"target":%b,"host":%b,"status":%b,'
+    b'"reason":%b,"detail":%b,"bytes_in":%d,"bytes_out":%d,"total_ms":%.3f,"connect_ms":%b,'
+    b'"first_byte_ms":%b,"retries":%d,"request_id":"%b","end":"%b"}\n'
+)
+SIMPLE_REQUEST = (
+    b'{"time":"%b%03dZ",%b,"chosen_by":%b,%b,"method":"GET","target":"%b","host":%b,"status":%d,'
+    b'"reason":null,"detail":null,"bytes_in":%d,"bytes_out":%d,"total_ms":%b,"connect_ms":0.000,'
+    b'"first_byte_ms":%b,"retries":0,"request_id":"%b","end":"%b"}\n'
+)
+"""A request of the short way: a GET that an idle connection took and whose answer came whole."""
+CONNECTION = (
+    b'{"time":"%b%03dZ",%b,"chosen_by":%b,%b,"reason":%b,"bytes_in":%d,"bytes_out":%d,'
+    b'"total_ms":%.3f,"connect_ms":%b,"retries":%d,"end":"%b"}\n'
+)
+SESSION = (
+    b'{"time":"%b%03dZ",%b,"chosen_by":%b,%b,"reason":%b,"packets_in":%d,"packets_out":%d,'
+    b'"bytes_in":%d,"bytes_out":%d,"total_ms":%.3f,"retries":%d,"end":"%b"}\n'
+)
+
+
+def json_text(value: bytes | str | None) -> bytes:
+    """Return the value as a JSON string in ASCII, cut when it is long; null for none.
+
+    Bytes that are not UTF-8 stand as ``\\xNN``.
+    """
+    if value is None:
+        return NULL
+    if isinstance(value, bytes):
+        value = value[: MAX_TEXT + 1].decode("utf-8", "backslashreplace")
+    if len(value) > MAX_TEXT:
+        value = value[:MAX_TEXT] + "..."
+    return json.dumps(value).encode("ascii")
+
+
+def plain_text(value: bytes) -> bytes:
+    """Return a text that needs no escapes, cut when it is long."""
+    return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + b"..."
+
+
+def milliseconds(seconds: float | None) -> bytes:
+    """Return a time with three decimals; null when there is none."""
+    return NULL if seconds is None else b"%.3f" % (seconds * 1000)
+
+
+def client_part(peer: tuple[str, int]) -> bytes:
+    """Return who asks."""
+    return b'"client":%b,"client_port":%d' % (json_text(peer[0]), peer[1])
+
+
+def place_part(plan: "ListenerPlan", route: "Route", target: "Target | None") -> bytes:
+    """Return where the work came and who got it; without a target nobody did."""
+    fields = {
+        "protocol": plan.listener.protocol,
+        "load_balancer": plan.load_balancer,
+        "listener": plan.listener.id,
+        "rule": route.rule,
+        "group": route.settings.group.id,
+        "scheduler": route.settings.scheduler,
+        "server": target.server_id if target else None,
+        "server_address": f"{target.address}:{target.port}" if target else None,
+    }
+    return b",".join(
+        b'"%b":%b' % (name.encode("ascii"), json_text(value)) for name, value in fields.items()
+    )
+
+
+CHOICES = {choice: json_text(choice) for choice in ChosenBy}
+REASONS: dict[Reason | None, bytes] = {None: NULL, **{each: json_text(each) for each in Reason}}
