@@ -80,6 +80,7 @@ SPECIFICATION_LIMITS: Final[dict[str, tuple[int, int, int]]] = {
     "slb.s3.small": (200_000, 20_000, 20_000),
     "slb.s3.medium": (500_000, 50_000, 30_000),
     "slb.s3.large": (1_000_000, 100_000, 50_000),
+    "slb.lcu.elastic": (1_000_000, 100_000, 50_000),  # billed by use: as the largest
 }
 
 DATABASE_RETRY_AFTER_S: Final = 5

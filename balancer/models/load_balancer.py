@@ -66,6 +66,11 @@ class LoadBalancer(EditedModel):
         max_length=MAX_PROTECTION_REASON_CHARACTERS, blank=True
     )
     owner = models.CharField(max_length=150, blank=True, editable=False)
+    billing = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="What clients of the RPC API say about prices: kept and told, without effect.",
+    )
     cookie_key = models.CharField(
         max_length=64,
         default=new_cookie_key,

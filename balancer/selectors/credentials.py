@@ -66,3 +66,10 @@ def get_credential_owner(*, user: Any, username: str | None) -> User:
         rule = f"There is no active user {username}."
         raise Invalid("unknown_user", rule, fields={"user": [rule]})
     return owner
+
+
+def find_access_key(key_id: str) -> AccessKey | None:
+    """Return the key with this id and its user, disabled or not; who calls is not known yet."""
+    if "\0" in key_id:
+        return None  # PostgreSQL refuses a NUL in any text; no id has one
+    return AccessKey.objects.filter(key_id=key_id).select_related("user").first()

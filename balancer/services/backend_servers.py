@@ -21,6 +21,7 @@ from proxy.snapshot import GroupKind, ServerRole
 __all__ = [
     "NewServer",
     "add_servers",
+    "check_not_pair",
     "create_entries",
     "describe_entries",
     "describe_server",
@@ -155,7 +156,7 @@ def remove_servers(
     """Take servers out of a group by public id; ids that are not in it are ignored (S89)."""
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
-    _check_not_pair(group)
+    check_not_pair(group)
     removed = list(_lock_servers(group).filter(public_id__in=list(server_ids)))
     if not removed:
         return []
@@ -250,7 +251,8 @@ def _check_weights(weights: Mapping[str, Any], rows: Mapping[str, BackendServer]
     return checked
 
 
-def _check_not_pair(group: ServerGroup) -> None:
+def check_not_pair(group: ServerGroup) -> None:
+    """Raise Conflict for a group whose servers never change."""
     if group.kind == GroupKind.PRIMARY_SECONDARY:
         raise Conflict(
             "pair_is_fixed",

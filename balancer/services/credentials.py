@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, User
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from balancer.actors import Actor
 from balancer.exceptions import Invalid
-from balancer.models import AccessKey, ApiToken
+from balancer.models import AccessKey, ApiToken, RequestNonce
 from balancer.services.activity import record_activity
 from balancer.services.locks import lock_row
 
@@ -107,6 +107,16 @@ def note_use(credential: ApiToken | AccessKey) -> None:
         return
     with contextlib.suppress(DatabaseError), transaction.atomic():
         type(credential).objects.filter(pk=credential.pk).update(last_used_at=now)
+
+
+def note_nonce(key: AccessKey, nonce: str) -> bool:
+    """Remember that a request signed with the key used the nonce; tell whether it was fresh."""
+    try:
+        with transaction.atomic():
+            RequestNonce.objects.create(key_id=key.key_id, nonce=nonce)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _switch_access_key(actor: Actor, key: AccessKey, *, is_active: bool) -> AccessKey:

@@ -30,6 +30,7 @@ from balancer.services.listener_access import (
 from balancer.services.listener_groups import check_groups, settle_groups
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
+from balancer.services.tags import forget_tags
 from proxy.snapshot import Protocol
 
 _FIXED = frozenset({"protocol", "port", "status", "load_balancer", "public_id", "edit_number"})
@@ -157,6 +158,7 @@ def delete_listener(*, actor: Actor, listener: Listener) -> None:
         load_balancer=load_balancer,
         before={"protocol": listener.protocol, "port": listener.port, "name": listener.name},
     )
+    forget_tags([listener.public_id])
     listener.delete()
     request_publish(load_balancer)
 

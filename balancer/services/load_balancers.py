@@ -21,6 +21,7 @@ from balancer.services.locks import (
     save_edit,
 )
 from balancer.services.publishing import request_publish, request_tombstone
+from balancer.services.tags import forget_tags
 from proxy.snapshot import GroupKind
 
 DEFAULT_GROUP_NAME = "Default Server Group"
@@ -133,6 +134,9 @@ def release_load_balancer(*, actor: Actor, load_balancer: LoadBalancer) -> None:
         before={"name": load_balancer.name, "address": load_balancer.address},
     )
     public_id = load_balancer.public_id
+    for parts in (load_balancer.listeners, load_balancer.server_groups):
+        forget_tags(parts.values_list("public_id", flat=True))
+    forget_tags([public_id])
     load_balancer.listeners.all().delete()  # they protect their groups
     load_balancer.delete()
     request_tombstone(public_id)
@@ -244,6 +248,11 @@ def _check_choices(address_type: str, specification: str) -> None:
     if address_type not in AddressType.values:
         names = " or ".join(AddressType.values)
         raise _refusal("address_type", f"Address type must be {names}; given: {address_type}.")
+    check_specification(specification)
+
+
+def check_specification(specification: str) -> None:
+    """Raise Invalid for a specification that there is not; empty is shared performance."""
     if specification and specification not in SPECIFICATION_LIMITS:
         names = ", ".join(SPECIFICATION_LIMITS)
         raise _refusal(

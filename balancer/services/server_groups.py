@@ -19,6 +19,7 @@ from balancer.services.backend_servers import (
 )
 from balancer.services.locks import check_fresh, lock_group, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
+from balancer.services.tags import forget_tags
 from proxy.snapshot import GroupKind
 
 _QUOTAS = {
@@ -110,8 +111,20 @@ def delete_server_group(*, actor: Actor, group: ServerGroup) -> None:
         load_balancer=load_balancer,
         before={"name": group.name, "servers": describe_entries(list_entries(group))},
     )
+    forget_tags([group.public_id])
     group.delete()
     request_publish(load_balancer)
+
+
+def free_group_name(load_balancer: LoadBalancer, kind: GroupKind) -> str:
+    """Return a name for a group that a program creates without one."""
+    taken = set(
+        ServerGroup.objects.filter(load_balancer=load_balancer, kind=kind).values_list(
+            "name", flat=True
+        )
+    )
+    numbers = range(1, len(taken) + 2)
+    return next(name for name in (f"{kind.value}-{each}" for each in numbers) if name not in taken)
 
 
 def _user(kind: str, row: Listener | ForwardingRule) -> dict[str, str]:

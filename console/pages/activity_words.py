@@ -89,9 +89,9 @@ def _server_lines(before: Entries, after: Entries) -> list[ChangedValue]:
 
 
 def _facts(entry: Mapping[str, Any], but: frozenset[str] = frozenset()) -> str:
-    """Return "weight 100", with a port before it and a role behind it where there is one."""
-    names = [name for name in ("port", "weight", "role") if name not in but]
-    facts = [f"{name} {entry[name]}" for name in names if entry.get(name) is not None]
+    """Return "weight 100", with a port before it and a role or note behind it where there is."""
+    names = [name for name in ("port", "weight", "role", "description") if name not in but]
+    facts = [f"{name} {entry[name]}" for name in names if entry.get(name) not in (None, "")]
     return ", ".join(facts)
 
 

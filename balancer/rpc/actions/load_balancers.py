@@ -1,0 +1,350 @@
+"""Instances: create, look at, name, start and stop, protect, change, delete."""
+
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from balancer.choices import AddressType, LoadBalancerStatus, TaggedResource
+from balancer.exceptions import NotFound
+from balancer.models import LoadBalancer, VSwitch, Zone
+from balancer.rights import Right
+from balancer.rpc.billing import BY_USE, ELASTIC, read_billing
+from balancer.rpc.errors import RpcError, missing
+from balancer.rpc.finding import find_load_balancer, find_region
+from balancer.rpc.instances import NETWORK_TYPES, attribute_payload, list_payload
+from balancer.rpc.parameters import Parameters, bad_value
+from balancer.rpc.registry import Caller, action
+from balancer.rpc.responses import Payload
+from balancer.rpc.tags import ids_with_tags, read_new_tags, read_old_tags, read_tag_pairs
+from balancer.selectors.inventory import get_vswitch, get_zone
+from balancer.selectors.load_balancers import list_load_balancers
+from balancer.services.idempotency import MAX_KEY_CHARACTERS, answer_once
+from balancer.services.load_balancers import (
+    create_load_balancer,
+    release_load_balancer,
+    rename_load_balancer,
+    set_deletion_protection,
+    set_modification_protection,
+    start_load_balancer,
+    stop_load_balancer,
+)
+from balancer.services.specifications import change_billing, change_specification
+from balancer.services.tags import set_tags
+
+MAX_FILTER_VALUES: Final = 10
+MAX_PAGE, MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE = 1000, 100, 10
+CONSOLE_PROTECTION, NO_PROTECTION = "ConsoleProtection", "NonProtection"
+_PROTECTIONS = {CONSOLE_PROTECTION.lower(): True, NO_PROTECTION.lower(): False}
+_ADDRESS_TYPES = {each.value: each for each in AddressType}
+_IP_VERSIONS = {"ipv4": "ipv4", "ipv6": "ipv6"}
+_STATUSES = {"active": LoadBalancerStatus.ACTIVE, "inactive": LoadBalancerStatus.INACTIVE}
+_NOT_IN_DIGEST = frozenset(
+    {"timestamp", "signature", "signatureNonce", "accessKeyId", "securityToken", "clientToken"}
+)
+
+
+@action("CreateLoadBalancer")
+def create(caller: Caller, parameters: Parameters) -> Payload:
+    """Create an instance; with a ClientToken once, however often it is asked for."""
+    if "RegionId" not in parameters:
+        raise missing("RegionId")
+    find_region(caller, parameters, Right.CHANGE)
+    token = parameters.optional("ClientToken")
+    if token is None:
+        return _create(caller, parameters)
+    if len(token) > MAX_KEY_CHARACTERS:
+        raise bad_value("ClientToken", f"up to {MAX_KEY_CHARACTERS} characters", token)
+    said = {name: value for name, value in parameters.items() if name not in _NOT_IN_DIGEST}
+    return answer_once(
+        user=caller.user,
+        scope="rpc:CreateLoadBalancer",
+        key=token,
+        request=said,
+        make=lambda: _create(caller, parameters),
+    )
+
+
+@transaction.atomic
+def _create(caller: Caller, parameters: Parameters) -> dict[str, Any]:
+    region, vswitch = find_region(caller, parameters), _find_vswitch(caller, parameters)
+    address_type = parameters.choice("AddressType", _ADDRESS_TYPES)
+    if vswitch is not None:
+        address_type = AddressType.INTRANET
+    if parameters.choice("AddressIPVersion", _IP_VERSIONS) == "ipv6":
+        raise RpcError("InvalidParameter.Mismatch", "IPv6 addresses are not served; use ipv4.")
+    billing, tags = read_billing(parameters), read_new_tags(parameters)
+    load_balancer = create_load_balancer(
+        actor=caller.actor,
+        region=region,
+        name=parameters.optional("LoadBalancerName") or "",
+        primary_zone=_find_zone(caller, parameters, "MasterZoneId"),
+        backup_zone=_find_zone(caller, parameters, "SlaveZoneId"),
+        address=parameters.optional("Address"),
+        address_type=address_type or AddressType.INTERNET,
+        vswitch=vswitch,
+        specification=_specification(parameters, billing),
+        deletion_protection=parameters.switch("DeleteProtection") or False,
+    )
+    if billing:
+        load_balancer = change_billing(
+            actor=caller.actor, load_balancer=load_balancer, changes=billing
+        )
+    _protect(caller, load_balancer, parameters)
+    if tags:
+        set_tags(actor=caller.actor, resources=[load_balancer], tags=tags)
+    return {
+        "LoadBalancerId": load_balancer.public_id,
+        "LoadBalancerName": load_balancer.name,
+        "Address": load_balancer.address,
+        "AddressIPVersion": "ipv4",
+        "NetworkType": load_balancer.network_type,
+        "VpcId": load_balancer.vpc.public_id if load_balancer.vpc else "",
+        "VSwitchId": load_balancer.vswitch.public_id if load_balancer.vswitch else "",
+        "ResourceGroupId": load_balancer.billing.get("resource_group_id", "rg-default"),
+        "OrderId": 0,
+    }
+
+
+@action("DeleteLoadBalancer")
+def delete(caller: Caller, parameters: Parameters) -> Payload:
+    """Delete an instance with everything in it."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    release_load_balancer(actor=caller.actor, load_balancer=load_balancer)
+    return {}
+
+
+@action("DescribeLoadBalancers")
+def describe_load_balancers(caller: Caller, parameters: Parameters) -> Payload:
+    """List a page of the instances of a region that pass every filter."""
+    if "RegionId" not in parameters:
+        raise missing("RegionId")
+    page = parameters.integer("PageNumber", minimum=1, maximum=MAX_PAGE) or 1
+    size = parameters.integer("PageSize", minimum=1, maximum=MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
+    rows = _filtered(caller, parameters)
+    chosen = list(rows[(page - 1) * size : page * size])
+    return {
+        "PageNumber": page,
+        "PageSize": size,
+        "TotalCount": rows.count(),
+        "LoadBalancers": {"LoadBalancer": list_payload(caller, chosen)},
+    }
+
+
+@action("DescribeLoadBalancerAttribute")
+def describe_load_balancer_attribute(caller: Caller, parameters: Parameters) -> Payload:
+    """Show one instance with its listeners and the servers of its default group."""
+    return attribute_payload(caller, find_load_balancer(caller, parameters))
+
+
+@action("SetLoadBalancerName")
+def set_name(caller: Caller, parameters: Parameters) -> Payload:
+    """Give an instance another name."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    name = parameters.text("LoadBalancerName")
+    rename_load_balancer(actor=caller.actor, load_balancer=load_balancer, name=name)
+    return {}
+
+
+@action("SetLoadBalancerStatus")
+def set_status(caller: Caller, parameters: Parameters) -> Payload:
+    """Let an instance serve or stop it; its configuration stays."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    parameters.text("LoadBalancerStatus")
+    status = parameters.choice("LoadBalancerStatus", _STATUSES)
+    switch = start_load_balancer if status == LoadBalancerStatus.ACTIVE else stop_load_balancer
+    switch(actor=caller.actor, load_balancer=load_balancer)
+    return {}
+
+
+@action("SetLoadBalancerDeleteProtection")
+def set_delete_protection(caller: Caller, parameters: Parameters) -> Payload:
+    """Turn the protection against deletion on or off."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    parameters.text("DeleteProtection")
+    enabled = parameters.switch("DeleteProtection") or False
+    set_deletion_protection(actor=caller.actor, load_balancer=load_balancer, enabled=enabled)
+    return {}
+
+
+@action("SetLoadBalancerModificationProtection")
+def set_protection(caller: Caller, parameters: Parameters) -> Payload:
+    """Turn the protection against changes in the console on or off."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    parameters.text("ModificationProtectionStatus")
+    _protect(caller, load_balancer, parameters)
+    return {}
+
+
+@action("ModifyLoadBalancerInstanceSpec")
+def modify_specification(caller: Caller, parameters: Parameters) -> Payload:
+    """Give an instance another specification."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    specification = parameters.text("LoadBalancerSpec")
+    if load_balancer.billing.get("instance_charge_type") == BY_USE and specification != ELASTIC:
+        raise RpcError("OperationDenied.PayByCLCU", "What is billed by use has no specification.")
+    change_specification(
+        actor=caller.actor, load_balancer=load_balancer, specification=specification
+    )
+    return {"OrderId": 0}
+
+
+@action("ModifyLoadBalancerInternetSpec")
+def modify_internet_specification(caller: Caller, parameters: Parameters) -> Payload:
+    """Bill the traffic of an instance otherwise, or give it another bandwidth."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    said = read_billing(parameters)
+    names = {"internet_charge_type", "bandwidth_mbps"}
+    changes = {name: value for name, value in said.items() if name in names}
+    change_billing(actor=caller.actor, load_balancer=load_balancer, changes=changes)
+    return {"OrderId": 0}
+
+
+@action("ModifyLoadBalancerInstanceChargeType")
+@transaction.atomic
+def modify_instance_charge_type(caller: Caller, parameters: Parameters) -> Payload:
+    """Bill an instance by its specification or by use."""
+    load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
+    parameters.text("InstanceChargeType")
+    said = read_billing(parameters)
+    specification = _specification(parameters, said)
+    if not specification and not load_balancer.specification:
+        raise missing("LoadBalancerSpec")
+    if specification:
+        change_specification(
+            actor=caller.actor, load_balancer=load_balancer, specification=specification
+        )
+    change_billing(actor=caller.actor, load_balancer=load_balancer, changes=said)
+    return {"OrderId": 0}
+
+
+def _specification(parameters: Parameters, billing: dict[str, str | int]) -> str:
+    if billing.get("instance_charge_type") == BY_USE:
+        return ELASTIC
+    return parameters.optional("LoadBalancerSpec") or ""
+
+
+def _protect(caller: Caller, load_balancer: LoadBalancer, parameters: Parameters) -> None:
+    given = parameters.optional("ModificationProtectionStatus")
+    if given is None:
+        return
+    if given.lower() not in _PROTECTIONS:
+        rule = f"{CONSOLE_PROTECTION} or {NO_PROTECTION}"
+        code = "InvalidParam.ModificationProtectionStatus"
+        raise bad_value("ModificationProtectionStatus", rule, given, code)
+    reason = parameters.optional("ModificationProtectionReason") or ""
+    if len(reason) > 80 or (reason and not reason[0].isalpha()):
+        raise bad_value(
+            "ModificationProtectionReason",
+            "1 to 80 characters that begin with a letter",
+            reason,
+            "InvalidParam.ModificationProtectionReason",
+        )
+    set_modification_protection(
+        actor=caller.actor,
+        load_balancer=load_balancer,
+        enabled=_PROTECTIONS[given.lower()],
+        reason=reason,
+    )
+
+
+def _find_vswitch(caller: Caller, parameters: Parameters) -> VSwitch | None:
+    vpc_id, vswitch_id = parameters.optional("VpcId"), parameters.optional("VSwitchId")
+    if vswitch_id is None:
+        if vpc_id is not None and parameters.optional("AddressType") == AddressType.INTRANET:
+            raise RpcError("MissingParam.VSwitchId", "A VPC instance needs a VSwitchId.")
+        return None
+    try:
+        vswitch = get_vswitch(user=caller.user, right=Right.VIEW, vswitch_id=vswitch_id)
+    except NotFound:
+        message = "The specified VSwitchId does not exist."
+        raise RpcError("InvalidVSwitchId.NotFound", message) from None
+    if vpc_id not in (None, vswitch.vpc.public_id):
+        raise RpcError("InvalidVpcId.NotExist", "The VSwitchId is not in the specified VpcId.")
+    return vswitch
+
+
+def _find_zone(caller: Caller, parameters: Parameters, name: str) -> Zone | None:
+    zone_id = parameters.optional(name)
+    if zone_id is None:
+        return None
+    try:
+        return get_zone(user=caller.user, right=Right.VIEW, zone_id=zone_id)
+    except NotFound:
+        raise bad_value(name, "a zone of the region", zone_id) from None
+
+
+# --- filters of the list -------------------------------------------------------------------------
+
+_PLAIN_FILTERS: Final = {
+    "LoadBalancerStatus": "status",
+    "Address": "address",
+    "AddressType": "address_type",
+    "VpcId": "vpc__public_id",
+    "VSwitchId": "vswitch__public_id",
+    "MasterZoneId": "primary_zone__public_id",
+    "SlaveZoneId": "backup_zone__public_id",
+}
+_LIST_FILTERS: Final = {"LoadBalancerId": "public_id", "LoadBalancerName": "name"}
+
+
+def _filtered(caller: Caller, parameters: Parameters) -> QuerySet[LoadBalancer]:
+    region = find_region(caller, parameters)
+    rows = list_load_balancers(user=caller.user, region_id=region.public_id)
+    for name, column in _PLAIN_FILTERS.items():
+        if (value := parameters.optional(name)) is not None:
+            rows = rows.filter(**{column: value})
+    for name, column in _LIST_FILTERS.items():
+        if name in parameters:
+            rows = rows.filter(**{f"{column}__in": _values(parameters, name)})
+    if (network := parameters.optional("NetworkType")) is not None:
+        rows = rows.filter(network_type=NETWORK_TYPES.get(network.lower(), ""))
+    rows = _billed(rows, parameters)
+    return _tagged(caller, _serving(rows, parameters), parameters)
+
+
+def _values(parameters: Parameters, name: str) -> list[str]:
+    values = parameters.commas(name)
+    if len(values) > MAX_FILTER_VALUES:
+        raise RpcError("InvalidParameter", f"{name} may name {MAX_FILTER_VALUES} at most.")
+    return values
+
+
+def _billed(rows: QuerySet[LoadBalancer], parameters: Parameters) -> QuerySet[LoadBalancer]:
+    """Filter by prices; what nobody has said is the usual."""
+    said = read_billing(parameters)
+    for name, usual in (("internet_charge_type", "paybytraffic"), ("pay_type", "PayOnDemand")):
+        if name in said:
+            same = Q(**{f"billing__{name}": said[name]})
+            unsaid = Q(**{f"billing__{name}__isnull": True})
+            rows = rows.filter(same | unsaid if said[name] == usual else same)
+    if parameters.optional("AddressIPVersion") == "ipv6":
+        return rows.none()
+    if group_id := parameters.optional("ResourceGroupId"):
+        rows = rows.filter(billing__resource_group_id=group_id)
+    return rows
+
+
+def _serving(rows: QuerySet[LoadBalancer], parameters: Parameters) -> QuerySet[LoadBalancer]:
+    """Keep the instances that have one of the servers, by id or address."""
+    if server_id := parameters.optional("ServerId"):
+        rows = rows.filter(
+            Q(server_groups__servers__ecs_instance__public_id=server_id)
+            | Q(server_groups__servers__interface_address__interface__public_id=server_id)
+            | Q(server_groups__servers__idc_server__public_id=server_id)
+        ).distinct()
+    if addresses := _values(parameters, "ServerIntranetAddress"):
+        rows = rows.filter(
+            Q(server_groups__servers__ecs_instance__private_address__in=addresses)
+            | Q(server_groups__servers__interface_address__address__in=addresses)
+            | Q(server_groups__servers__idc_server__address__in=addresses)
+        ).distinct()
+    return rows
+
+
+def _tagged(
+    caller: Caller, rows: QuerySet[LoadBalancer], parameters: Parameters
+) -> QuerySet[LoadBalancer]:
+    pairs = read_tag_pairs(parameters) + read_old_tags(parameters, "InvalidTag")
+    ids = ids_with_tags(caller, TaggedResource.LOAD_BALANCER, pairs)
+    return rows if ids is None else rows.filter(public_id__in=ids)
