@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock browser clean
+.PHONY: help run test check bench fuzz lock browser clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -29,8 +29,11 @@ check: $(VENV)/dev.stamp ## format, lint, types, missing migrations
 bench: $(VENV)/dev.stamp ## measure the proxy
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+fuzz: $(VENV)/fuzz.stamp ## look for bytes that break the proxy; ARGS="-runs=1000000"
+	@$(BIN)/python -m fuzz $(ARGS)
+
 lock: $(VENV)/dev.stamp ## write requirements/*.txt anew from requirements/*.in
-	@for each in proxy runtime dev; do \
+	@for each in proxy runtime dev fuzz; do \
 	    UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	        --no-emit-index-url --no-emit-find-links \
 	        --output-file requirements/$$each.txt requirements/$$each.in || exit 1; \
@@ -60,3 +63,8 @@ $(VENV)/dev.stamp: requirements/dev.txt requirements/runtime.txt | $(VENV)/bin/p
 	@echo "installing requirements/dev.txt"
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $(VENV)/runtime.stamp $@
+
+$(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
+	@echo "installing requirements/fuzz.txt"
+	@$(PIP_INSTALL) -r requirements/fuzz.txt
+	@touch $@

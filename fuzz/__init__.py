@@ -1,0 +1,1 @@
+"""Any bytes at all into the readers of HTTP: by a fuzzer at length, by the tests in short."""
