@@ -249,6 +249,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- REST ----------------------------------------------------------------------------------------
 
+OPENCLB_API_REQUESTS_PER_MIN = env.env_int("OPENCLB_API_REQUESTS_PER_MIN", 6000, at_least=1)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "balancer.api.authentication.ApiTokenAuthentication",

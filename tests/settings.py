@@ -21,6 +21,9 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client builds the middleware anew; it need not walk through all static files.
 WHITENOISE_AUTOREFRESH = True
 
+# Generated input comes by the thousand.
+OPENCLB_API_REQUESTS_PER_MIN = 1_000_000
+
 if not os.environ["DATABASE_URL"]:
     # A file instead of memory: threads of a test (checkers, live servers) read while others
     # write, as in production; a database in memory answers "table is locked" to that.

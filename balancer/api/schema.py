@@ -52,6 +52,8 @@ REFUSALS_OF_METHOD = {
         "412": "The row has changed since it was read.",
     },
 }
+METHODS_WITHOUT_EFFECT = frozenset({"get", "head"})
+EVERY_ANSWER = {"429": "Too many requests; Retry-After says when to go on."}
 METHODS_WITH_IF_MATCH = frozenset({"patch", "delete"})
 IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
@@ -59,6 +61,29 @@ IF_MATCH: dict[str, Any] = {
     "required": False,
     "description": "The ETag that was read; 412 when the row has changed since.",
     "schema": {"type": "string"},
+}
+
+
+DRY_RUN: dict[str, Any] = {
+    "name": "dry_run",
+    "in": "query",
+    "required": False,
+    "description": (
+        "true: the act is validated and carried out in full, told in full and undone. The answer "
+        "is 200 with the status and the answer that it would have had, every change, and the "
+        "shares of traffic before and after."
+    ),
+    "schema": {"type": "boolean", "default": False},
+}
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "A name of the caller's own for this request, kept for 24 hours: the same request with "
+        "the same key gets the same answer and has no second effect."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
 }
 
 
@@ -99,9 +124,12 @@ def add_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
 
 
 def _add_refusals(path: str, method: str, operation: dict[str, Any]) -> None:
-    refusals = EVERY_REFUSAL | REFUSALS_OF_METHOD.get(method, {})
+    refusals = EVERY_REFUSAL | EVERY_ANSWER | REFUSALS_OF_METHOD.get(method, {})
     if "{" in path:
         refusals = refusals | {"404": "There is no such object."}
+    if method not in METHODS_WITHOUT_EFFECT:
+        refusals = {"409": "This key came with another request."} | refusals
+        operation.setdefault("parameters", []).extend([DRY_RUN, IDEMPOTENCY_KEY])
     if method in METHODS_WITH_IF_MATCH:
         operation.setdefault("parameters", []).append(IF_MATCH)
     for status, description in refusals.items():

@@ -1,9 +1,11 @@
 """What every REST view shares: who may call, how input is read, how rows are answered."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import status
 from rest_framework.exceptions import UnsupportedMediaType
@@ -14,16 +16,20 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from balancer.actors import Actor
+from balancer.api import dry_run, idempotency
 from balancer.api.etags import etag, expected_edit_number
 from balancer.api.filters import KnownParameters, Ordering, Search
 from balancer.api.negotiation import JsonOnly
 from balancer.api.permissions import RoleRights
 from balancer.api.schema import ApiSchema
+from balancer.api.throttling import CallerThrottle
 from balancer.choices import Entrance
+from balancer.models import IdempotencyKey
 from balancer.models.base import EditedModel
 from balancer.rights import Right
 
 LIST_FILTERS = [DjangoFilterBackend, Search, Ordering, KnownParameters]
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 
@@ -36,16 +42,58 @@ class ApiView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     schema = ApiSchema()
     write_right: ClassVar[Right] = Right.CHANGE
+    throttle_classes = [CallerThrottle]
+    answers_secrets = False
+    """Whether an answer holds what must not be stored, so that no key can repeat it."""
+    idempotency: IdempotencyKey | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Answer the request; acts may be tried without effect, or repeated without another."""
+        act: Callable[[], Any] = partial(super().dispatch, request, *args, **kwargs)
+        if request.method in SAFE_METHODS:
+            return act()
+        if request.GET.get(dry_run.PARAMETER) == "true":
+            return dry_run.run_dry(act)
+        if idempotency.HEADER in request.headers:
+            return idempotency.run_once(act, self)
+        return act()
+
+    def get_throttles(self) -> list[Any]:
+        """Return the throttle, and remember it: the answer's header fields tell of it."""
+        self._throttles = super().get_throttles()
+        return self._throttles
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Say in every answer how many requests are left."""
+        for throttle in getattr(self, "_throttles", ()):
+            for name, value in throttle.headers.items():
+                response[name] = value
+        return super().finalize_response(request, response, *args, **kwargs)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer a repeated request as before, and a refusal as a problem."""
+        if isinstance(exc, idempotency.Replayed):
+            return exc.response
+        return super().handle_exception(exc)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check who calls first, then that the body is of a type somebody can read."""
         super().initial(request, *args, **kwargs)
+        if request.method not in SAFE_METHODS:
+            self._check_options_of_act(request)
         has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
         if request.method not in BODY_METHODS or not has_body:
             return
         assert request.negotiator is not None, "super() has set it"
         if request.negotiator.select_parser(request, request.parsers or ()) is None:
             raise UnsupportedMediaType(request.content_type or "none")
+
+    def _check_options_of_act(self, request: Request) -> None:
+        is_dry = dry_run.asks_dry_run(request._request)
+        if idempotency.HEADER in request.headers and not is_dry:
+            self.idempotency = idempotency.begin(request, answers_secrets=self.answers_secrets)
 
     @property
     def actor(self) -> Actor:

@@ -39,6 +39,7 @@ from balancer.services.credentials import (
 class ApiTokenViewSet(ResourceViewSet):
     """Tokens for this API: one's own, and everybody's for administrators."""
 
+    answers_secrets = True
     serializer_class = ApiTokenSerializer
     queryset = ApiToken.objects.none()
     lookup_field = "digest"
@@ -71,6 +72,7 @@ class ApiTokenViewSet(ResourceViewSet):
 class AccessKeyViewSet(ResourceViewSet):
     """Key pairs for the signed RPC API."""
 
+    answers_secrets = True
     serializer_class = AccessKeySerializer
     change_serializer_class = AccessKeyChange
     queryset = AccessKey.objects.none()
