@@ -1,7 +1,8 @@
 """A non-blocking socket on the reactor, with the tail of what the kernel would not take yet.
 
-Whoever relays to a connection sends at once; only what is left over is copied. As long as there is
-such a tail the other side is not read, so memory per connection is bounded by one receive buffer.
+Whoever relays to a connection sends at once; only what is left over is copied, or waits in a pipe.
+As long as there is such a tail the other side is not read, so memory per connection is bounded by
+one receive buffer.
 """
 
 import contextlib
@@ -9,6 +10,8 @@ import select
 import socket
 import struct
 from typing import TYPE_CHECKING
+
+from proxy.net.splice import Pipe
 
 if TYPE_CHECKING:
     from proxy.net.reactor import Reactor
@@ -27,7 +30,7 @@ class Connection:
         self.reactor = reactor
         self.sock = sock
         self.fd = sock.fileno()
-        self.unsent = bytearray()
+        self.unsent: bytearray | Pipe = bytearray()
         self.is_open = True
         self._is_watched = True
         self._mask = mask
@@ -44,7 +47,7 @@ class Connection:
         After an OSError of the first send on a connection the peer has got none of the data.
         """
         if self.unsent:
-            self.unsent += data
+            self._keep(data)
             return False
         try:
             sent = self.sock.send(data)
@@ -52,25 +55,42 @@ class Connection:
             sent = 0
         if sent == len(data):
             return True
-        self.unsent += memoryview(data)[sent:]
+        self._keep(memoryview(data)[sent:])
         self._set_mask(self._mask | WRITE)
         return False
 
+    def send_pipe(self, pipe: Pipe) -> bool:
+        """Send what is in the pipe, as ``send`` does with data; what is left stays in the pipe."""
+        if self.unsent:
+            self._keep(pipe.take_all())
+            return False
+        self.unsent = pipe
+        return self.flush()
+
     def flush(self) -> bool:
         """Send more of the tail and return whether it is gone; OSError: the peer is gone."""
-        try:
-            sent = self.sock.send(self.unsent)
-        except BlockingIOError:
-            sent = 0
-        del self.unsent[:sent]
+        unsent = self.unsent
+        if isinstance(unsent, Pipe):
+            if unsent.empty(self.fd):
+                self.unsent = bytearray()
+        else:
+            with contextlib.suppress(BlockingIOError):
+                del unsent[: self.sock.send(unsent)]
         if self.unsent:
+            self._set_mask(self._mask | WRITE)
             return False
         self._set_mask(self._mask & ~WRITE)
         return True
 
+    def take_unsent(self) -> bytes:
+        """Return the tail, which somebody else will send."""
+        unsent, self.unsent = self.unsent, bytearray()
+        return bytes(unsent.take_all() if isinstance(unsent, Pipe) else unsent)
+
     def drop_unsent(self) -> None:
         """Forget the tail: the peer takes nothing any more."""
         self.unsent.clear()
+        self.unsent = bytearray()
         self._set_mask(self._mask & ~WRITE)
 
     def pause_reading(self) -> None:
@@ -109,6 +129,13 @@ class Connection:
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             self.close()
+
+    def _keep(self, data: bytes | bytearray | memoryview) -> None:
+        """Add to the tail."""
+        unsent = self.unsent
+        if isinstance(unsent, Pipe):
+            self.unsent = unsent = unsent.take_all()
+        unsent += data
 
     def _set_mask(self, mask: int) -> None:
         if mask == self._mask or not self.is_open:

@@ -33,6 +33,7 @@ from proxy.core.reasons import ChosenBy, Reason
 from proxy.core.stickiness import Session, Stickiness
 from proxy.net.connection import READ, WRITE
 from proxy.net.dates import date_line
+from proxy.net.splice import LARGE_BYTES, LARGE_READS, Pipe
 from proxy.net.trace import End, RequestTrace
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Exchange:
         "_is_retried",
         "_is_reusable",
         "_is_tunnel",
+        "_large_parts",
+        "_large_reads",
         "_pace",
         "_request_id",
         "_response_body",
@@ -98,6 +101,8 @@ class Exchange:
         self._failure: Reason | None = None
         self._attempts = 0
         self._interims = 0
+        self._large_parts = 0  # of the request's body, in a row
+        self._large_reads = 0  # of the response's body, in a row
         self._begun = False
         self._is_retried = False
         self._is_reusable = False
@@ -298,6 +303,8 @@ class Exchange:
             self._read_on()
 
     def _receive(self, upstream: "Upstream") -> None:
+        if self._large_reads >= LARGE_READS and self._receive_bulk(upstream):
+            return
         reactor = upstream.reactor
         try:
             size = upstream.sock.recv_into(reactor.buffer)
@@ -317,6 +324,26 @@ class Exchange:
         else:
             assert self._upstream is not None
             self._receive_head(self._upstream, data)
+
+    def _receive_bulk(self, upstream: "Upstream") -> bool:
+        """Let the kernel pass on a part of a large response, if it may and a pipe can be had."""
+        body, client = self._response_body, self._client
+        assert body is not None
+        pipe = client.service.take_pipe() if body.unseen else None
+        if pipe is None:
+            return False
+        try:
+            size = pipe.fill(upstream.fd, body.unseen)
+        except BlockingIOError:
+            return True
+        except OSError:
+            self.on_server_end(is_clean=False)
+            return True
+        if size:
+            self._relay_response_pipe(body, pipe)
+        else:
+            self.on_server_end(is_clean=True)
+        return True
 
     def on_server_end(self, *, is_clean: bool) -> None:
         """The server will send nothing more."""
@@ -381,13 +408,48 @@ class Exchange:
             client.reader.receive(data[part.consumed :])
         if body.done:
             self._body = None
-        elif self._pace and not self._pace.keeps_up(len(data), client.reactor.deadlines.now):
-            self._refuse(RemoteProtocolError("the request's body comes too slowly", 408))
+        if not self._keeps_pace(len(data)):
             return
-        if part.relay:
-            self._first = b""
-            client.touch(client.service.plan.listener.request_timeout_s)
-            self._send_body(upstream, part.relay)
+        relay = part.relay
+        if relay:
+            self._note_part(len(data))
+            self._send_body(upstream, relay[0] if len(relay) == 1 else b"".join(relay))
+
+    @property
+    def unseen(self) -> int:
+        """Return how many of the client's next bytes are best passed on by the kernel."""
+        body = self._body
+        return body.unseen if body is not None and self._large_parts >= LARGE_READS else 0
+
+    def relay_request_pipe(self, pipe: Pipe) -> None:
+        """Pass on a part of the request's body that nobody has to look at."""
+        body, upstream = self._body, self._upstream
+        assert body is not None
+        assert upstream is not None
+        body.pass_unseen(len(pipe))
+        self.trace.bytes_in += len(pipe)
+        if body.done:
+            self._body = None
+        if self._keeps_pace(len(pipe)):
+            self._note_part(len(pipe))
+            self._send_body(upstream, pipe)
+        else:
+            pipe.clear()
+
+    def _keeps_pace(self, size: int) -> bool:
+        """Take note of so much of the body, and refuse it when it comes too slowly."""
+        if self._body is None or self._pace is None:
+            return True
+        if self._pace.keeps_up(size, self._client.reactor.deadlines.now):
+            return True
+        self._refuse(RemoteProtocolError("the request's body comes too slowly", 408))
+        return False
+
+    def _note_part(self, size: int) -> None:
+        """A part of the body goes on: the request cannot be sent again."""
+        self._first = b""
+        self._large_parts = self._large_parts + 1 if size >= LARGE_BYTES else 0
+        self._client.touch(self._client.service.plan.listener.request_timeout_s)
 
     def _read_on(self) -> None:
         """Read the request's body again; what it took until now was not the client's doing."""
@@ -396,9 +458,9 @@ class Exchange:
         if self._pace is not None:
             self._pace.restart(client.reactor.deadlines.now)
 
-    def _send_body(self, upstream: "Upstream", parts: list[bytes | memoryview]) -> None:
+    def _send_body(self, upstream: "Upstream", part: bytes | memoryview | Pipe) -> None:
         try:
-            is_sent = upstream.send(parts[0] if len(parts) == 1 else b"".join(parts))
+            is_sent = upstream.send_pipe(part) if isinstance(part, Pipe) else upstream.send(part)
         except OSError:
             self._stop_sending_body(upstream)
             return
@@ -530,7 +592,7 @@ class Exchange:
             early = client.reader.take_rest()
             client.resume_reading()
             if early:
-                self._send_body(upstream, [early])
+                self._send_body(upstream, early)
 
     def _relay_response(self, data: memoryview) -> None:
         """Pass on a part of the response's body."""
@@ -542,13 +604,29 @@ class Exchange:
             self._count_failure()
             self._cut(End.SERVER_CUT)
             return
-        client.touch(client.service.plan.listener.request_timeout_s)
+        self._note_read(len(data))
         if part.consumed < len(data):
             self._is_reusable = False
         relay = part.relay
         if relay and not client.deliver(relay[0] if len(relay) == 1 else b"".join(relay)):
             return
         self._go_on(body)
+
+    def _relay_response_pipe(self, body: Body, pipe: Pipe) -> None:
+        """Pass on a part of the response's body that nobody has to look at."""
+        upstream = self._upstream
+        assert upstream is not None
+        self._note_read(len(pipe))
+        body.pass_unseen(len(pipe))
+        if body.done and self._is_reusable:
+            # What the server said beyond the body was not taken, and must never be an answer.
+            self._is_reusable = not upstream.is_stale()
+        if self._client.deliver_pipe(pipe):
+            self._go_on(body)
+
+    def _note_read(self, size: int) -> None:
+        self._large_reads = self._large_reads + 1 if size >= LARGE_BYTES else 0
+        self._client.touch(self._client.service.plan.listener.request_timeout_s)
 
     def _go_on(self, body: Body) -> None:
         """Finish when the response is complete; wait while the client does not keep up."""

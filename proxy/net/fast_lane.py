@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.core.route import Route
     from proxy.net.http_client import HttpClient
     from proxy.net.metrics import ServerCounters
+    from proxy.net.splice import Pipe
     from proxy.net.upstream import Upstream
 
 
@@ -50,6 +51,8 @@ class FastLane:
 
     wants_body = False
     """A simple request has no body."""
+    unseen = 0
+    """Whatever the client sends is looked at."""
 
     def __init__(self, client: "HttpClient", requests: SimpleRequests) -> None:
         self._client = client
@@ -226,6 +229,10 @@ class FastLane:
         """A request finishes where it is."""
 
     def relay_request(self, data: memoryview) -> NoReturn:
+        """There is no body to relay."""
+        raise RemoteProtocolError("a simple request has no body")
+
+    def relay_request_pipe(self, pipe: "Pipe") -> NoReturn:
         """There is no body to relay."""
         raise RemoteProtocolError("a simple request has no body")
 

@@ -30,6 +30,7 @@ from proxy.net.dates import date_line
 from proxy.net.exchange import Exchange
 from proxy.net.fast_lane import FastLane
 from proxy.net.request_ids import new_request_id
+from proxy.net.splice import Pipe
 from proxy.net.trace import End, RequestTrace
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class HttpClient(Connection):
             self._advance()
 
     def _receive(self) -> None:
+        if self._receive_bulk():
+            return
         reactor = self.reactor
         try:
             size = self.source.recv_into(reactor.buffer)
@@ -155,6 +158,27 @@ class HttpClient(Connection):
             self.abort()
             return
         self.take(reactor.view[:size])
+
+    def _receive_bulk(self) -> bool:
+        """Let the kernel pass on a part of a large body; False when there is none or no pipe."""
+        exchange = self._exchange
+        unseen = exchange.unseen if exchange is not None else 0
+        pipe = self.service.take_pipe() if unseen else None
+        if exchange is None or pipe is None:
+            return False
+        try:
+            size = pipe.fill(self.fd, unseen)
+        except BlockingIOError:
+            return True
+        except OSError:
+            self.abort()
+            return True
+        if size:
+            self.service.counters.bytes_in += size
+            exchange.relay_request_pipe(pipe)
+        else:
+            self.take(b"")
+        return True
 
     def take(self, data: bytes | memoryview) -> None:
         """Handle what the client sent; nothing means that it will send nothing more."""
@@ -347,6 +371,17 @@ class HttpClient(Connection):
         self.service.counters.bytes_out += size
         try:
             self.send(data)
+        except OSError:
+            self.abort()
+            return False
+        return True
+
+    def deliver_pipe(self, pipe: Pipe) -> bool:
+        """Send what is in the pipe, as ``deliver`` does with data."""
+        self.delivered += len(pipe)
+        self.service.counters.bytes_out += len(pipe)
+        try:
+            self.send_pipe(pipe)
         except OSError:
             self.abort()
             return False

@@ -20,6 +20,7 @@ from proxy.core.health import Availability
 from proxy.net.access_log import AccessLog
 from proxy.net.metrics import ListenerCounters
 from proxy.net.reactor import READ, Reactor
+from proxy.net.splice import Pipe
 from proxy.net.upstream import UpstreamPool
 
 ACCEPTS_PER_WAKE = 64
@@ -137,6 +138,16 @@ class ListenerService:
         self.stop_accepting()
         for connection in list(self.connections):
             connection.close_after_next()
+
+    def take_pipe(self) -> Pipe | None:
+        """Return a pipe for bulk, or None when bytes have to be copied.
+
+        Those that are encrypted or held back on the way are.
+        """
+        listener = self.plan.listener
+        if listener.tls is not None or listener.bandwidth_mbps is not None:
+            return None
+        return self.reactor.pipes.take()
 
     def close(self) -> None:
         """Stop accepting at once; idle connections close, busy ones finish their work."""

@@ -13,6 +13,7 @@ import select
 from collections.abc import Callable
 
 from proxy.net.deadlines import DeadlineWheel
+from proxy.net.splice import PipePool
 
 READ, WRITE = select.EPOLLIN, select.EPOLLOUT
 ERROR, HANGUP = select.EPOLLERR, select.EPOLLHUP
@@ -25,7 +26,7 @@ EventCallback = Callable[[int], None]
 
 
 class Reactor:
-    """Calls back when a registered descriptor is ready; owns the shared buffer and the wheel."""
+    """Calls back when a registered descriptor is ready; owns shared buffer, pipes and wheel."""
 
     def __init__(self, deadlines: DeadlineWheel | None = None) -> None:
         self._epoll = select.epoll()
@@ -38,6 +39,7 @@ class Reactor:
         # How many steps of the batch took long; whoever takes such steps limits them.
         self.heavy_steps = 0
         self.deadlines = deadlines or DeadlineWheel()
+        self.pipes = PipePool()
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let the loop drive this reactor from now on."""
@@ -105,6 +107,7 @@ class Reactor:
             self._loop = None
         self._callbacks.clear()
         self._epoll.close()
+        self.pipes.close()
 
     def _turn(self) -> None:
         assert self._loop is not None

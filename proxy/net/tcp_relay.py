@@ -16,6 +16,7 @@ from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.metrics import ServerCounters
 from proxy.net.reactor import ERROR, HANGUP, Reactor
+from proxy.net.splice import LARGE_BYTES, LARGE_READS, PIPE_BYTES
 from proxy.net.trace import End, LinkTrace
 
 if TYPE_CHECKING:
@@ -31,7 +32,15 @@ SOCKET_KIND = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 class _Side(Connection):
     """One of the two sockets of a relay; ``other`` is where its bytes go."""
 
-    __slots__ = ("ends_after_unsent", "has_ended", "is_client", "other", "received", "relay")
+    __slots__ = (
+        "_large_reads",
+        "ends_after_unsent",
+        "has_ended",
+        "is_client",
+        "other",
+        "received",
+        "relay",
+    )
 
     other: "_Side"
 
@@ -42,6 +51,7 @@ class _Side(Connection):
         self.has_ended = False
         self.received = 0
         self.ends_after_unsent = False
+        self._large_reads = 0
 
     def on_event(self, mask: int) -> None:
         """Send what is waiting, then take what the peer sent."""
@@ -81,12 +91,34 @@ class _Side(Connection):
             self.stop_watching()
 
     def _receive(self) -> None:
-        reactor, relay = self.reactor, self.relay
+        if self._large_reads >= LARGE_READS and self._receive_bulk():
+            return
+        reactor = self.reactor
         size = self.sock.recv_into(reactor.buffer)
         if size == 0:
             self._receive_end()
             return
-        now = reactor.deadlines.now
+        self._note_received(size)
+        if not self.other.send(reactor.view[:size]):
+            self.pause_reading()
+
+    def _receive_bulk(self) -> bool:
+        """Let the kernel pass on what is there, if a pipe can be had."""
+        pipe = self.relay.service.take_pipe()
+        if pipe is None:
+            return False
+        size = pipe.fill(self.fd, PIPE_BYTES)
+        if size == 0:
+            self._receive_end()
+            return True
+        self._note_received(size)
+        if not self.other.send_pipe(pipe):
+            self.pause_reading()
+        return True
+
+    def _note_received(self, size: int) -> None:
+        relay = self.relay
+        now = self.reactor.deadlines.now
         if now != relay.touched_at:  # the wheel's time goes in coarse steps
             relay.touched_at = now
             relay.deadline.touch(relay.idle_timeout_s)
@@ -96,8 +128,10 @@ class _Side(Connection):
             counters.bytes_in += size
         else:
             counters.bytes_out += size
-        if not self.other.send(reactor.view[:size]):
-            self.pause_reading()
+        if size >= LARGE_BYTES:
+            self._large_reads += 1
+        elif self._large_reads:
+            self._large_reads = 0
 
     def _receive_end(self) -> None:
         self.has_ended = True

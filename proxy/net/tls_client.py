@@ -73,7 +73,7 @@ class TlsHandshake(Connection):
     def _hand_over(self) -> None:
         """Let an HTTP client have the socket, with whatever came or waits already."""
         client = TlsClient(self.reactor, self.sock, self.peer, self.service, self._session)
-        unsent = bytes(self.unsent)
+        unsent = self.take_unsent()
         self._leave()
         if unsent:
             client.send_raw(unsent)

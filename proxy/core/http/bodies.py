@@ -43,28 +43,39 @@ class Body(Protocol):
     def end(self) -> bytes | None:
         """Return the last bytes when the connection's end is the body's, None when it is cut."""
 
+    @property
+    def unseen(self) -> int:
+        """Return how many of the next bytes may go to the other side without a look at them."""
+
+    def pass_unseen(self, size: int) -> None:
+        """So many bytes went to the other side, unseen."""
+
 
 class LengthBody:
     """A body of a known number of bytes."""
 
-    __slots__ = ("_left", "done")
+    __slots__ = ("done", "unseen")
 
     def __init__(self, length: int) -> None:
-        self._left = length
+        self.unseen = length
         self.done = length == 0
 
     def receive(self, data: memoryview) -> BodyPart:
         """Take the next input up to the body's end."""
         size = len(data)
-        if size > self._left:
-            size = self._left
+        if size > self.unseen:
+            size = self.unseen
             data = data[:size]
-        self._left -= size
-        self.done = self._left == 0
+        self.pass_unseen(size)
         return BodyPart([data] if size else [], size)
 
     def end(self) -> None:
         """A body that is not complete yet is cut."""
+
+    def pass_unseen(self, size: int) -> None:
+        """Count what went on."""
+        self.unseen -= size
+        self.done = self.unseen == 0
 
 
 COMPLETE: Body = LengthBody(0)
@@ -75,6 +86,8 @@ class UntilCloseBody:
     """A body that ends with its connection: all input belongs to it."""
 
     __slots__ = ("done",)
+    unseen = 1 << 62
+    """There is no end in sight."""
 
     def __init__(self) -> None:
         self.done = False
@@ -87,6 +100,9 @@ class UntilCloseBody:
         """The connection's end is the body's; nothing more goes further."""
         return b""
 
+    def pass_unseen(self, size: int) -> None:
+        """Nothing has to be counted."""
+
 
 class _State(IntEnum):
     SIZE = 0
@@ -98,6 +114,8 @@ class _State(IntEnum):
 class ChunkedBody:
     """A chunked body; ``decode`` relays the data alone, else the chunks without extras."""
 
+    unseen = 0
+    """Chunks are looked at: they are seldom so large that it would pay not to."""
     __slots__ = ("_decode", "_left", "_limits", "_line", "_state", "_trailer_bytes", "done")
 
     def __init__(self, *, decode: bool = False, limits: HttpLimits = DEFAULT_LIMITS) -> None:
@@ -189,6 +207,9 @@ class ChunkedBody:
     def _begin_chunk(self, size: int) -> None:
         self._left = size
         self._state = _State.DATA if size else _State.TRAILERS
+
+    def pass_unseen(self, size: int) -> None:
+        """Nothing of it goes unseen."""
 
     def _receive_trailer(self, data: memoryview, at: int, relay: "_Ranges") -> int:
         if not self._line and bytes(data[at : at + 2]) == b"\r\n":

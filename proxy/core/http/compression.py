@@ -146,6 +146,8 @@ class GzipBody:
     no byte wait for the next ones: a response of unknown length may pause for good reason.
     """
 
+    unseen = 0
+    """Every byte is packed."""
     __slots__ = ("_is_chunked", "_is_hurried", "_packer", "_source", "done")
 
     def __init__(self, source: Body, *, is_chunked: bool, is_hurried: bool) -> None:
@@ -165,6 +167,9 @@ class GzipBody:
             packed.append(self._packer.flush(zlib.Z_SYNC_FLUSH))
         framed = self._framed(b"".join(packed))
         return BodyPart([framed] if framed else [], part.consumed)
+
+    def pass_unseen(self, size: int) -> None:
+        """Nothing of it goes unseen."""
 
     def end(self) -> bytes | None:
         """Return the last bytes when the connection's end is the body's, None when it is cut."""

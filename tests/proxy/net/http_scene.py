@@ -134,6 +134,7 @@ class ScriptedServer:
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         self.listening.setblocking(False)
         self.port = self.listening.getsockname()[1]
+        self._place = self.listening
         self.accepted: list[Peer] = []
 
     def try_accept(self) -> Peer | None:
@@ -159,7 +160,16 @@ class ScriptedServer:
         return found[0]
 
     def close(self) -> None:
+        """Refuse connections from now on; nobody else may listen here meanwhile."""
         self.listening.close()
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", self.port))
+
+    def leave(self) -> None:
+        """Give up the port as well."""
+        self.listening.close()
+        self._place.close()
 
 
 class Scene(AbstractContextManager["Scene"]):
@@ -303,4 +313,4 @@ class Scene(AbstractContextManager["Scene"]):
         for peer in self._peers:
             peer.sock.close()
         for server in self.servers:
-            server.close()
+            server.leave()

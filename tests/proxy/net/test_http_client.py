@@ -9,6 +9,7 @@ from tests.proxy.net.http_scene import Peer, Scene
 GET = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BIG = 64 * 1024 * 1024
+both_ways = pytest.mark.usefixtures("relaying")
 
 
 def exchange(scene: Scene, client: Peer, request: bytes = GET, response: bytes = OK) -> Peer:
@@ -63,6 +64,7 @@ def test_both_sides_stay_connected():
         assert scene.server.try_accept() is None
 
 
+@both_ways
 def test_pieces_of_a_request_and_a_response_may_come_one_by_one():
     request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz"
     with Scene() as scene:
@@ -90,6 +92,7 @@ def test_pipelined_requests_are_answered_in_order():
         assert [client.wait_for_response()[1] for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
 
 
+@both_ways
 def test_pipelined_body_and_next_request_are_told_apart():
     with Scene() as scene:
         client = scene.connect()
@@ -103,6 +106,7 @@ def test_pipelined_body_and_next_request_are_told_apart():
         assert server.wait_for_head().startswith(b"GET /2 ")
 
 
+@both_ways
 def test_next_request_may_come_in_one_piece_with_the_end_of_a_body():
     with Scene() as scene:
         client = scene.connect()
@@ -222,6 +226,7 @@ def test_bad_chunk_cuts_the_server_and_is_answered():
         assert b"0\r\n\r\n" not in server.wait_for_end()
 
 
+@both_ways
 def test_cut_request_body_is_never_complete_for_the_server():
     with Scene() as scene:
         client = scene.connect()
@@ -236,6 +241,7 @@ def test_cut_request_body_is_never_complete_for_the_server():
 # --- bodies --------------------------------------------------------------------------------------
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("response", "body"),
     [
@@ -260,6 +266,7 @@ def test_response_bodies_with_an_end_of_their_own(response, body):
         server.wait_for_head()
 
 
+@both_ways
 def test_response_without_length_ends_with_its_connection():
     with Scene() as scene:
         client = scene.connect()
@@ -274,6 +281,7 @@ def test_response_without_length_ends_with_its_connection():
         assert not client.was_reset
 
 
+@both_ways
 def test_chunked_response_is_decoded_for_an_http_10_client():
     """S172: chunks are understood from HTTP/1.0 servers, and not shown to HTTP/1.0 clients."""
     with Scene() as scene:
@@ -312,6 +320,7 @@ def test_responses_without_body(method, response):
         assert client.wait_for_response()[1] == b"ok"
 
 
+@both_ways
 def test_big_response_to_a_slow_client_needs_bounded_memory():
     with Scene() as scene:
         client = scene.connect()
@@ -329,6 +338,7 @@ def test_big_response_to_a_slow_client_needs_bounded_memory():
         server.wait_for_head()
 
 
+@both_ways
 def test_big_request_to_a_slow_server_needs_bounded_memory():
     with Scene() as scene:
         client = scene.connect()
@@ -411,6 +421,7 @@ def test_interim_responses_are_not_sent_to_http_10_clients():
         assert client.wait_for_response()[0].startswith(b"HTTP/1.1 200 ")
 
 
+@both_ways
 def test_early_answer_reaches_the_client_and_ends_the_connection():
     with Scene() as scene:
         client = scene.connect()
@@ -428,6 +439,7 @@ def test_early_answer_reaches_the_client_and_ends_the_connection():
     assert body == b"no"
 
 
+@both_ways
 def test_early_answer_of_a_server_that_closes_at_once_still_arrives():
     with Scene() as scene:
         client = scene.connect()
@@ -446,6 +458,7 @@ def test_early_answer_of_a_server_that_closes_at_once_still_arrives():
     assert body == b"no"
 
 
+@both_ways
 def test_answer_and_body_may_flow_at_the_same_time():
     with Scene() as scene:
         client = scene.connect()
@@ -460,6 +473,7 @@ def test_answer_and_body_may_flow_at_the_same_time():
         assert client.wait_for_end() == b"uvw"
 
 
+@both_ways
 def test_websocket_becomes_a_tunnel():
     with Scene() as scene:
         client = scene.connect()
@@ -539,6 +553,7 @@ def test_removed_server_finishes_its_request_and_loses_its_idle_connections():
         assert busy.wait_for_response()[1] == b"ok"
 
 
+@both_ways
 def test_tunnel_ends_when_its_server_is_removed():
     with Scene(servers=2) as scene:
         scene.adopt_weights([100, 0])
@@ -616,6 +631,7 @@ def test_closing_listener_finishes_the_request_then_closes():
     assert body == b"ok"
 
 
+@both_ways
 def test_client_that_leaves_takes_its_server_connection_along():
     with Scene() as scene:
         client = scene.connect()

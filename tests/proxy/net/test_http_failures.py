@@ -15,6 +15,7 @@ from tests.proxy.net.test_http_client import GET, OK, exchange, field
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nxyz"
 PUT = POST.replace(b"POST", b"PUT", 1)
+both_ways = pytest.mark.usefixtures("relaying")
 
 
 def reset(sock: socket.socket) -> None:
@@ -196,6 +197,7 @@ def test_post_does_not_use_a_kept_connection_that_is_closed_already():
         assert client.wait_for_response()[1] == b"ok"
 
 
+@both_ways
 def test_body_that_is_gone_is_not_sent_again():
     with Scene() as scene:
         client = scene.connect()
@@ -258,6 +260,7 @@ def test_server_that_closes_without_an_answer_is_502():
     assert field(head, b"X-OpenCLB-Reason") == b"upstream_closed"
 
 
+@both_ways
 @pytest.mark.parametrize(
     "beginning",
     [
@@ -282,6 +285,7 @@ def test_cut_response_never_looks_complete(beginning, version, cut):
         assert client.was_reset
 
 
+@both_ways
 def test_reset_of_a_response_until_close_never_looks_complete():
     with Scene() as scene:
         client = scene.connect()
@@ -295,6 +299,7 @@ def test_reset_of_a_response_until_close_never_looks_complete():
         assert client.was_reset
 
 
+@both_ways
 def test_bad_chunk_in_a_response_cuts_the_client():
     with Scene() as scene:
         client = scene.connect()
@@ -312,10 +317,15 @@ def unsent_bytes(sock: socket.socket) -> int:
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
+@both_ways
 def test_server_that_is_gone_is_read_to_its_end_while_the_client_is_slow():
     size = 16 * 1024 * 1024
     with Scene() as scene:
         client = scene.connect()
+        (served,) = scene.service.connections
+        # The kernel must not have room for all that is left.
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        served.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         client.send(GET)
         server = scene.server.accept()
         server.wait_for_head()
@@ -333,7 +343,6 @@ def test_server_that_is_gone_is_read_to_its_end_while_the_client_is_slow():
 
         scene.wait(has_taken_all, lambda: "the proxy's kernel to take the response")
         reset(server.sock)
-        (served,) = scene.service.connections
         scene.settle()
         assert served.unsent
         assert len(served.unsent) <= 2 * len(scene.reactor.buffer)
@@ -356,6 +365,7 @@ def test_silent_server_is_504_upstream_timeout():
     assert field(head, b"X-OpenCLB-Reason") == b"upstream_timeout"
 
 
+@both_ways
 def test_server_that_stops_in_the_middle_cuts_the_client():
     with Scene(request_timeout_s=1) as scene:
         client = scene.connect()
@@ -368,6 +378,7 @@ def test_server_that_stops_in_the_middle_cuts_the_client():
         assert client.was_reset
 
 
+@both_ways
 def test_client_that_stops_in_its_body_gets_408():
     with Scene(request_timeout_s=1) as scene:
         client = scene.connect()

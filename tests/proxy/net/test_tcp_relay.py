@@ -11,6 +11,7 @@ from proxy.snapshot import Protocol
 from tests.proxy.net.http_scene import Peer, Scene
 
 RESET = struct.pack("ii", 1, 0)
+pytestmark = pytest.mark.usefixtures("relaying")
 
 
 @pytest.fixture
