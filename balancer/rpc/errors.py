@@ -53,6 +53,7 @@ CODE_OF_REFUSAL: Final[Mapping[str, tuple[str, int]]] = {
     "certificate_not_found": ("CertificateNotExist", 400),
     "default_group_is_fixed": ("Operation.NotAllowed", 400),
     "deletion_protected": ("OperationDenied.DeleteProtectionIsOn", 400),
+    "duplicate": ("Duplicated.AclEntry", 400),
     "duplicate_server": ("InvalidParameter", 400),
     "duplicate_tag": ("Duplicate.TagKey", 400),
     "foreign_group": ("InvalidParam.VServerGroupId", 400),

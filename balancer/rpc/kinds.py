@@ -1,11 +1,14 @@
 """How values of one kind are written on the wire and what they are inside."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from balancer.rpc.parameters import Parameters
 from proxy.snapshot import AccessKind, SchedulerName, StickyKind, TlsPolicy
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 SAME_PORT: Final = -520
 """How the vendor writes "the port of each server"; 0 and nothing mean it too."""
@@ -55,11 +58,17 @@ def _write_classes(value: str) -> str:
     return ",".join(f"http_{each}xx" for each in value.split(","))
 
 
+def _read_number(parameters: Parameters, name: str) -> int | str | None:
+    """Return the number; what is none goes on as text, for the services to refuse by its name."""
+    value = parameters.optional(name)
+    return int(value) if value is not None and _WHOLE_NUMBER.fullmatch(value) else value
+
+
 def _text_or_nothing(value: Any) -> Any:
     return None if value == "" else value
 
 
-NUMBER: Final = Kind(Parameters.optional, lambda value: value)
+NUMBER: Final = Kind(_read_number, lambda value: value)
 TEXT: Final = Kind(Parameters.optional, _text_or_nothing)
 SWITCH: Final = Kind(Parameters.switch, lambda value: "on" if value else "off")
 BOOLEAN: Final = Kind(Parameters.boolean, bool)

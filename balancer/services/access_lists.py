@@ -20,6 +20,7 @@ from balancer.models import AccessList, AccessListEntry, LoadBalancer, Region
 from balancer.services.activity import record_activity
 from balancer.services.locks import check_fresh, lock_row, save_edit
 from balancer.services.publishing import request_publish
+from balancer.services.tags import forget_tags
 
 
 @transaction.atomic
@@ -134,6 +135,7 @@ def delete_access_list(
         access_list,
         before={"name": access_list.name, "networks": networks},
     )
+    forget_tags([access_list.public_id])
     access_list.delete()
 
 
