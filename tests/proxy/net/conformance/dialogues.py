@@ -26,7 +26,7 @@ def dialogue(id: str, *steps: Step) -> Dialogue:
 
 EXPECTING = post(b"Content-Length: 3", b"Expect: 100-continue")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-POST = post(b"Content-Length: 3", body=b"abc")
+POST = post(b"Content-Length: 3", body=b"xyz")
 LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
 WEBSOCKET = get(b"Connection: Upgrade", b"Upgrade: websocket")
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
@@ -38,12 +38,12 @@ EXPECT = [
     dialogue(
         "expect-continue",
         *(("c>", EXPECTING), "s+", ("s<", b"Expect: 100-continue"), ("s>", CONTINUE)),
-        *(("c<", CONTINUE), ("c>", b"abc"), ("s<", b"abc"), ("s>", OK), ("c<", b"ok")),
+        *(("c<", CONTINUE), ("c>", b"xyz"), ("s<", b"xyz"), ("s>", OK), ("c<", b"ok")),
         *(("c>", PLAIN), ("s<", END), ("s>", OK), ("c<", b"ok")),
     ),
     dialogue(
         "expect-body-without-waiting",
-        *(("c>", EXPECTING + b"abc"), "s+", ("s<", b"abc"), ("s>", CONTINUE + OK)),
+        *(("c>", EXPECTING + b"xyz"), "s+", ("s<", b"xyz"), ("s>", CONTINUE + OK)),
         *(("c<", CONTINUE), ("c<", b"ok"), ("c>", PLAIN), ("s<", b"GET / ")),
     ),
     dialogue(
@@ -59,49 +59,49 @@ EXPECT = [
     ),
     dialogue(
         "expect-server-never-says-continue",
-        *(("c>", EXPECTING), "s+", ("s<", END), ("c>", b"abc"), ("s<", b"abc")),
+        *(("c>", EXPECTING), "s+", ("s<", END), ("c>", b"xyz"), ("s<", b"xyz")),
         *(("s>", OK), ("c<", b"ok"), ("c>", PLAIN), ("s<", END)),
     ),
     dialogue(
         "expect-chunked",
         ("c>", post(b"Transfer-Encoding: chunked", b"Expect: 100-continue")),
         *("s+", ("s<", END), ("s>", CONTINUE), ("c<", CONTINUE)),
-        *(("c>", b"3\r\nabc\r\n0\r\n\r\n"), ("s<", b"3\r\nabc\r\n0\r\n\r\n"), ("s>", OK)),
+        *(("c>", b"3\r\nxyz\r\n0\r\n\r\n"), ("s<", b"3\r\nxyz\r\n0\r\n\r\n"), ("s>", OK)),
         ("c<", b"ok"),
     ),
     dialogue(
         "expect-continue-twice",
         *(("c>", EXPECTING), "s+", ("s<", END), ("s>", CONTINUE * 2)),
-        *(("c<", CONTINUE * 2), ("c>", b"abc"), ("s<", b"abc"), ("s>", OK), ("c<", b"ok")),
+        *(("c<", CONTINUE * 2), ("c>", b"xyz"), ("s<", b"xyz"), ("s>", OK), ("c<", b"ok")),
     ),
 ]
 
 EARLY = [
     dialogue(
         "early-answer-ends-both",
-        *(("c>", post(b"Content-Length: 100", body=b"abc")), "s+", ("s<", b"abc")),
+        *(("c>", post(b"Content-Length: 100", body=b"xyz")), "s+", ("s<", b"xyz")),
         *(("s>", LARGE), ("c<", b"Connection: close"), ("c<", b"no"), "c.", "s."),
     ),
     dialogue(
         "early-answer-rest-is-no-request",
-        *(("c>", post(b"Content-Length: 100", body=b"abc")), "s+", ("s<", b"abc")),
+        *(("c>", post(b"Content-Length: 100", body=b"xyz")), "s+", ("s<", b"xyz")),
         *(("s>", LARGE), ("c<", b"no"), ("c>", PLAIN), "c.", "s=", "s."),
     ),
     dialogue(
         "early-answer-server-closes",
-        *(("c>", post(b"Content-Length: 100", body=b"abc")), "s+", ("s<", b"abc")),
+        *(("c>", post(b"Content-Length: 100", body=b"xyz")), "s+", ("s<", b"xyz")),
         *(("s>", LARGE), "sx", ("c<", b"no"), "c."),
     ),
     dialogue(
         "early-answer-in-chunks",
-        *(("c>", post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n")), "s+"),
-        *(("s<", b"abc\r\n"), ("s>", LARGE), ("c<", b"no"), "c.", "s."),
+        *(("c>", post(b"Transfer-Encoding: chunked", body=b"3\r\nxyz\r\n")), "s+"),
+        *(("s<", b"xyz\r\n"), ("s>", LARGE), ("c<", b"no"), "c.", "s."),
     ),
     dialogue(
         "answer-while-the-body-flows",
-        *(("c>", post(b"Content-Length: 6", body=b"abc")), "s+", ("s<", b"abc")),
-        ("s>", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nuvw"),
-        *(("c<", b"uvw"), ("c>", b"def"), ("s<", b"def"), ("s>", b"xyz"), ("c<", b"xyz"), "c."),
+        *(("c>", post(b"Content-Length: 6", body=b"uvw")), "s+", ("s<", b"uvw")),
+        ("s>", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nqrs"),
+        *(("c<", b"qrs"), ("c>", b"xyz"), ("s<", b"xyz"), ("s>", b"tuv"), ("c<", b"tuv"), "c."),
     ),
 ]
 
@@ -110,26 +110,26 @@ CUTS = [
     dialogue("client-half-close-in-head", ("c>", PLAIN[:10]), "c|", ("c<", b" 400 "), "c.", "s="),
     dialogue(
         "client-cut-in-body",
-        *(("c>", POST[:-1]), "s+", ("s<", b"ab"), "cx", "s.", "s0"),
+        *(("c>", POST[:-1]), "s+", ("s<", b"xy"), "cx", "s.", "s0"),
     ),
     dialogue(
         "client-half-close-in-body",
-        *(("c>", POST[:-1]), "s+", ("s<", b"ab"), "c|", ("c<", b" 400 "), "c.", "s.", "s0"),
+        *(("c>", POST[:-1]), "s+", ("s<", b"xy"), "c|", ("c<", b" 400 "), "c.", "s.", "s0"),
     ),
     dialogue(
         "client-cut-in-chunk",
-        ("c>", post(b"Transfer-Encoding: chunked", body=b"5\r\nab")),
-        *("s+", ("s<", b"5\r\nab"), "c!", "s.", "s0"),
+        ("c>", post(b"Transfer-Encoding: chunked", body=b"5\r\nxy")),
+        *("s+", ("s<", b"5\r\nxy"), "c!", "s.", "s0"),
     ),
     dialogue(
         "client-cut-before-last-chunk",
-        ("c>", post(b"Transfer-Encoding: chunked", body=b"2\r\nab\r\n")),
-        *("s+", ("s<", b"ab\r\n"), "c|", ("c<", b" 400 "), "s.", "s0"),
+        ("c>", post(b"Transfer-Encoding: chunked", body=b"2\r\nxy\r\n")),
+        *("s+", ("s<", b"xy\r\n"), "c|", ("c<", b" 400 "), "s.", "s0"),
     ),
     dialogue(
         "client-cut-in-trailers",
-        ("c>", post(b"Transfer-Encoding: chunked", body=b"2\r\nab\r\n0\r\nX: y\r\n")),
-        *("s+", ("s<", b"ab\r\n"), "c|", ("c<", b" 400 "), "s.", "s0"),
+        ("c>", post(b"Transfer-Encoding: chunked", body=b"2\r\nxy\r\n0\r\nX: y\r\n")),
+        *("s+", ("s<", b"xy\r\n"), "c|", ("c<", b" 400 "), "s.", "s0"),
     ),
     dialogue("client-cut-while-waiting", *ASKED, "c!", "s."),
     dialogue("client-half-close-while-waiting", *ASKED, "c|", ("s>", OK), ("c<", b"ok"), "c."),
@@ -140,13 +140,13 @@ CUTS = [
     ),
     dialogue(
         "client-cut-in-response",
-        *(*ASKED, ("s>", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), ("c<", b"abc")),
+        *(*ASKED, ("s>", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxyz"), ("c<", b"xyz")),
         *("c!", "s."),
     ),
     dialogue("server-resets-at-once", *ASKED, "s!", ("c<", b" 502 "), ("c<", b"upstream_closed")),
     dialogue(
         "server-resets-in-response",
-        *(*ASKED, ("s>", b"HTTP/1.1 200 OK\r\n\r\nabc"), ("c<", b"abc"), "s!", "cr"),
+        *(*ASKED, ("s>", b"HTTP/1.1 200 OK\r\n\r\nxyz"), ("c<", b"xyz"), "s!", "cr"),
     ),
     dialogue(
         "server-half-closes-after-its-answer",
@@ -174,11 +174,11 @@ REUSE = [
     ),
     dialogue(
         "no-retry-of-a-post",
-        *(*SERVED, ("c>", POST), ("s<", b"abc"), "sx", ("c<", b" 502 "), "s="),
+        *(*SERVED, ("c>", POST), ("s<", b"xyz"), "sx", ("c<", b" 502 "), "s="),
     ),
     dialogue(
         "no-retry-of-a-patch",
-        *(*SERVED, ("c>", POST.replace(b"POST", b"PATCH")), ("s<", b"abc"), "sx"),
+        *(*SERVED, ("c>", POST.replace(b"POST", b"PATCH")), ("s<", b"xyz"), "sx"),
         *(("c<", b" 502 "), "s="),
     ),
     dialogue(
@@ -193,14 +193,14 @@ REUSE = [
     dialogue("no-retry-of-a-fresh-connection", *ASKED, "sx", ("c<", b" 502 "), "s="),
     dialogue(
         "dead-connection-is-found-before-a-post",
-        *(*SERVED, "sx", ("c>", POST), "s+", ("s<", b"abc"), ("s>", OK), ("c<", b"ok")),
+        *(*SERVED, "sx", ("c>", POST), "s+", ("s<", b"xyz"), ("s>", OK), ("c<", b"ok")),
     ),
 ]
 
 PIPELINES = [
     dialogue(
         "pipeline-waits-for-its-turn",
-        *(("c>", PLAIN + POST + PLAIN), "s+", ("s<", END), "s0", ("s>", OK), ("s<", b"abc"), "s0"),
+        *(("c>", PLAIN + POST + PLAIN), "s+", ("s<", END), "s0", ("s>", OK), ("s<", b"xyz"), "s0"),
         *(("s>", LARGE), ("s<", END), ("s>", OK), ("c<", b"ok"), ("c<", b"no"), ("c<", b"ok")),
     ),
     dialogue(
@@ -215,13 +215,13 @@ PIPELINES = [
     ),
     dialogue(
         "pipeline-in-one-piece-with-a-body",
-        *(("c>", POST[:-2]), "s+", ("s<", b"a"), ("c>", b"bc" + PLAIN), ("s<", b"bc"), "s0"),
+        *(("c>", POST[:-2]), "s+", ("s<", END + b"x"), ("c>", b"yz" + PLAIN), ("s<", b"yz"), "s0"),
         *(("s>", OK), ("s<", b"GET / "), ("s<", END), ("s>", OK), ("c<", b"ok"), ("c<", b"ok")),
     ),
     dialogue(
         "pipeline-ends-when-the-response-does",
-        *(("c>", PLAIN + PLAIN), "s+", ("s<", END), ("s>", b"HTTP/1.1 200 OK\r\n\r\nabc"), "sx"),
-        *(("c<", b"Connection: close"), ("c<", b"abc"), "c.", "s="),
+        *(("c>", PLAIN + PLAIN), "s+", ("s<", END), ("s>", b"HTTP/1.1 200 OK\r\n\r\nxyz"), "sx"),
+        *(("c<", b"Connection: close"), ("c<", b"xyz"), "c.", "s="),
     ),
 ]
 
