@@ -9,16 +9,10 @@ from django import forms
 
 from balancer.choices import SCHEDULER_CHOICES, ListenerStatus
 from balancer.constants import (
-    CONSOLE_CHECK_THRESHOLD_RANGE,
-    DEFAULT_CHECK_INTERVAL_S,
-    DEFAULT_CHECK_THRESHOLD,
-    DEFAULT_CHECK_TIMEOUT_S,
     DEFAULT_ESTABLISHED_TIMEOUT_S,
     DEFAULT_IDLE_TIMEOUT_S,
     DEFAULT_REQUEST_TIMEOUT_S,
-    MAX_DOMAIN_CHARACTERS,
     MAX_NAME_CHARACTERS,
-    MAX_PATH_CHARACTERS,
     MAX_UDP_CHECK_CHARACTERS,
 )
 from balancer.domain.listeners import (
@@ -27,12 +21,16 @@ from balancer.domain.listeners import (
     check_options,
     check_udp_answer,
 )
-from balancer.domain.numbers import read_integer
 from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.weights import check_port
-from balancer.exceptions import Invalid
 from balancer.models import Listener, ServerGroup
 from console.forms.fields import GroupChoiceField, number_field
+from console.forms.health_check import (
+    HTTP_CHECK_ONLY,
+    HealthCheckFields,
+    join_expected_classes,
+    threshold_checks,
+)
 from console.forms.listener_access import AccessFields, access_initial
 from console.forms.listener_failover import FailoverFields, check_failover_choice
 from console.forms.listener_http import HTTP_OPTIONS, HttpFields
@@ -43,6 +41,7 @@ from console.forms.listener_persistence import (
     persistence_check,
     unused_persistence,
 )
+from console.forms.refusals import ask_domain
 from proxy.snapshot import CheckKind, Protocol, SchedulerName
 
 PROTOCOLS = [
@@ -72,17 +71,15 @@ SCHEDULER_NOTES: Mapping[str, str] = {
         "TCP and UDP listeners of guaranteed-performance instances only."
     ),
 }
-EXPECTED_CLASSES = [(str(first), f"{first}xx") for first in range(2, 6)]
 PROTOCOL_ONLY = {
     Protocol.HTTP: ("idle_timeout_s", "request_timeout_s", *HTTP_OPTIONS, *PERSISTENCE_FIELDS),
     Protocol.TCP: ("established_timeout_s",),
     Protocol.UDP: ("check_request", "check_expected_answer"),
 }
 """Options by the protocol that has them."""
-HTTP_CHECK_ONLY = ("check_method", "check_path", "check_host", "check_expected_classes")
 
 
-class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
+class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields, HealthCheckFields):
     """What a listener is, where its requests go and how its servers are checked."""
 
     protocol = forms.ChoiceField(
@@ -121,34 +118,11 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
     established_timeout_s = number_field(
         "Idle timeout of connections", DEFAULT_ESTABLISHED_TIMEOUT_S, "10–900 s."
     )
-    check_enabled = forms.BooleanField(label="Check the servers", required=False, initial=True)
     check_kind = forms.ChoiceField(
         label="Check protocol",
         choices=CHECK_KINDS,
         initial=CheckKind.TCP.value,
         widget=forms.RadioSelect,
-    )
-    check_method = forms.ChoiceField(
-        label="Method",
-        choices=[("HEAD", "HEAD"), ("GET", "GET")],
-        initial="HEAD",
-        required=False,
-    )
-    check_path = forms.CharField(
-        label="Path", max_length=MAX_PATH_CHARACTERS, initial="/", required=False
-    )
-    check_host = forms.CharField(
-        label="Host name",
-        max_length=MAX_DOMAIN_CHARACTERS,
-        required=False,
-        help_text="Empty: the address of the server.",
-    )
-    check_expected_classes = forms.MultipleChoiceField(
-        label="Success codes",
-        choices=EXPECTED_CLASSES,
-        initial=["2", "3"],
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
     )
     check_request = forms.CharField(
         label="Request",
@@ -161,15 +135,6 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
         max_length=MAX_UDP_CHECK_CHARACTERS,
         required=False,
         help_text="Empty: a server passes unless its port is unreachable within the timeout.",
-    )
-    check_port = number_field("Check port", help_text="Empty: the port of each server.")
-    check_interval_s = number_field("Interval", DEFAULT_CHECK_INTERVAL_S, "1–50 s, start to start.")
-    check_timeout_s = number_field("Response timeout", DEFAULT_CHECK_TIMEOUT_S, "1–300 s.")
-    check_unhealthy_threshold = number_field(
-        "Unhealthy threshold", DEFAULT_CHECK_THRESHOLD, "2–10 failures in a row."
-    )
-    check_healthy_threshold = number_field(
-        "Healthy threshold", DEFAULT_CHECK_THRESHOLD, "2–10 successes in a row."
     )
     start = forms.BooleanField(label="Start after creation", required=False, initial=True)
     expected = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -204,8 +169,8 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
         values = super().clean() or {}
         for name in self._unused():
             self.errors.pop(name, None)
-        for name in ("check_unhealthy_threshold", "check_healthy_threshold"):
-            self._ask(partial(_read_threshold, values.get(name), name, self.fields[name].label))
+        for question in threshold_checks(values):
+            self._ask(question)
         if "port" in self.fields:
             self._ask(partial(check_port, values.get("port"), "port", "Listening port"))
         options, protocol = self.options(), self.protocol_value
@@ -229,13 +194,8 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
         return [(name, label, SCHEDULER_NOTES[name]) for name, label in SCHEDULERS]
 
     def _ask(self, check: Callable[[], object]) -> None:
-        """Put what the domain refuses at its fields, one message each."""
-        try:
-            check()
-        except Invalid as error:
-            for name, texts in error.fields.items():
-                if name in self.fields and name not in self.errors:
-                    self.add_error(name, texts[0])
+        """Put what the domain refuses at its fields."""
+        ask_domain(self, check)
 
     @property
     def protocol_value(self) -> str:
@@ -269,17 +229,11 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields):
             values.setdefault("server_group", None)
         if values.get("server_group") is not None:
             values["backend_port"] = None
-        if "check_expected_classes" in values:
-            values["check_expected_classes"] = ",".join(sorted(values["check_expected_classes"]))
+        join_expected_classes(values)
         for name in ("backend_port", "check_port", "failover_threshold", "redirect_port"):
             if name in values:
                 values[name] = values[name] or None
         return values | self.access_options()
-
-
-def _read_threshold(value: object, name: str, label: object) -> int:
-    least, most = CONSOLE_CHECK_THRESHOLD_RANGE
-    return read_integer(value, field=name, minimum=least, maximum=most, label=str(label))
 
 
 def initial_of(listener: Listener) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """How a refusal of a service becomes errors of the form that asked for it."""
 
+from collections.abc import Callable
+
 from django.forms import Form
 
 from balancer.exceptions import BalancerError, Invalid, Stale
@@ -18,6 +20,16 @@ def add_refusal(form: Form, error: BalancerError) -> None:
         form.add_error(None, _stale_message(error) if isinstance(error, Stale) else error.message)
     if isinstance(error, Stale):
         _expect_current(form, error)
+
+
+def ask_domain(form: Form, check: Callable[[], object]) -> None:
+    """Put what the domain refuses at its fields, one message each."""
+    try:
+        check()
+    except Invalid as error:
+        for name, texts in error.fields.items():
+            if name in form.fields and name not in form.errors:
+                form.add_error(name, texts[0])
 
 
 def _stale_message(error: Stale) -> str:
