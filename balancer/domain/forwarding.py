@@ -1,7 +1,7 @@
 """What a forwarding rule may match and how it may be named (slb-rpc-api.md 3.0 and 3.5)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from balancer.constants import (
@@ -67,6 +67,43 @@ def check_rule_match(match: Mapping[str, Any]) -> dict[str, str]:
         message = "A rule needs a domain, a path, or both."
         raise Invalid("required", message, fields={"domain": [message], "path": [message]})
     return {"domain": domain, "path": path}
+
+
+def match_order(domain: str, path: str) -> tuple[int, int, str, int, str]:
+    """Return what rules are sorted by, so that the first one that matches a request takes it.
+
+    Exact domains come first, then wildcards, the narrowest first, then rules without a domain;
+    those of one domain by the length of their paths (console-ui.md 2.6).
+    """
+    kind = 2 if not domain else 1 if domain.startswith("*") else 0
+    width = -domain.count(".") if kind == 1 else 0
+    return kind, width, domain, -len(path), path
+
+
+def find_match(matches: Sequence[tuple[str, str]], host: str, target: str) -> int | None:
+    """Return which pair of domain and path takes a request, None when the listener itself does."""
+    fitting = [
+        (match_order(domain, path), at)
+        for at, (domain, path) in enumerate(matches)
+        if _fits_domain(domain, host) and target.startswith(path)
+    ]
+    return min(fitting)[1] if fitting else None
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return host and path with query of an address as people write it, ``a.example/b``."""
+    rest = url.partition("://")[2] if "://" in url else url
+    rest = rest.partition("#")[0]
+    end = min((at for sign in "/?" if (at := rest.find(sign)) >= 0), default=len(rest))
+    host, target = rest[:end], rest[end:]
+    target = target if target.startswith("/") else f"/{target}"
+    return host.rpartition("@")[2].partition(":")[0].lower().removesuffix("."), target
+
+
+def _fits_domain(domain: str, host: str) -> bool:
+    if domain.startswith("*"):
+        return host.endswith(domain[1:]) and host != domain[1:]
+    return domain in ("", host)
 
 
 def check_rules_allowed(listener: str, *, protocol: str, redirects: bool) -> None:

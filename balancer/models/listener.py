@@ -309,3 +309,16 @@ class ForwardingRule(HealthCheckSettings, StickySettings, EditedModel):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.domain}{self.path}"
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the rule's form in the console."""
+        load_balancer = self.listener.load_balancer
+        return reverse(
+            "forwarding-rule-edit",
+            args=[
+                load_balancer.region.public_id,
+                load_balancer.public_id,
+                self.listener.public_id,
+                self.public_id,
+            ],
+        )

@@ -1,8 +1,9 @@
 """Reads of forwarding rules."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from balancer.models import ForwardingRule, Listener, LoadBalancer
 from balancer.rights import Right
@@ -18,6 +19,12 @@ def list_forwarding_rules(
     if listener is not None:
         rows = rows.filter(listener=listener)
     return rows if load_balancer is None else rows.filter(listener__load_balancer=load_balancer)
+
+
+def count_rules(listeners: Iterable[Listener]) -> Mapping[int, int]:
+    """Return how many rules each listener has, by its key; none is left out."""
+    rows = ForwardingRule.objects.filter(listener__in=listeners).values_list("listener")
+    return dict(rows.annotate(Count("pk")).order_by())
 
 
 def get_forwarding_rule(

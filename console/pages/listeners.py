@@ -17,6 +17,7 @@ from balancer.exceptions import BalancerError
 from balancer.models import Listener, LoadBalancer
 from balancer.rights import Right
 from balancer.selectors.access_lists import count_entries, list_access_lists
+from balancer.selectors.forwarding_rules import count_rules
 from balancer.selectors.health import ListenerHealth, get_listener_health, get_listeners_health
 from balancer.selectors.listeners import get_listener
 from balancer.selectors.listeners import list_listeners as select_listeners
@@ -38,6 +39,7 @@ class ListenerRow:
     listener: Listener
     health: ListenerHealth
     fault: FaultNote | None
+    rules: int = 0
 
     @property
     def health_label(self) -> str:
@@ -101,8 +103,11 @@ def _list_context(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> dict
 
 def _rows(listeners: Sequence[Listener], fault_notes: Mapping[str, FaultNote]) -> list[ListenerRow]:
     health = get_listeners_health(listeners)
+    rules = count_rules(listeners)
     return [
-        ListenerRow(each, health[each.public_id], fault_notes.get(each.public_id))
+        ListenerRow(
+            each, health[each.public_id], fault_notes.get(each.public_id), rules.get(each.pk, 0)
+        )
         for each in listeners
     ]
 

@@ -8,9 +8,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from balancer.models import BackendServer, Listener, ServerGroup
+from balancer.models import BackendServer, ForwardingRule, Listener, ServerGroup
 from balancer.rights import Right
 from balancer.selectors.backend_servers import list_backend_servers
+from balancer.selectors.forwarding_rules import list_forwarding_rules
 from balancer.selectors.health import ServerHealth, get_group_health
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.server_groups import list_server_groups
@@ -40,6 +41,7 @@ class GroupRow:
 
     group: ServerGroup
     listeners: Sequence[Listener]
+    rules: Sequence[ForwardingRule]
     servers: Sequence[ServerLine]
 
     @property
@@ -92,20 +94,27 @@ def _list(
     load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
     groups = list(list_server_groups(user=request.user, load_balancer=load_balancer, kind=kind))
     listeners = list(list_listeners(user=request.user, load_balancer=load_balancer))
+    rules = list(list_forwarding_rules(user=request.user, load_balancer=load_balancer))
     context = {
         **instance_context(request, load_balancer, active_tab=tab),
-        "rows": [_row(request.user, group, listeners) for group in groups],
+        "rows": [_row(request.user, group, listeners, rules) for group in groups],
         "kind": kind.value,
     }
     fragments = {"group-table": "server_groups/_table.html"}
     return render_page(request, template, context, fragments=fragments)
 
 
-def _row(user: Any, group: ServerGroup, listeners: Sequence[Listener]) -> GroupRow:
+def _row(
+    user: Any,
+    group: ServerGroup,
+    listeners: Sequence[Listener],
+    rules: Sequence[ForwardingRule],
+) -> GroupRow:
     users = [each for each in listeners if each.sends_to(group)]
-    health = get_group_health(group, users)
+    own_rules = [each for each in rules if each.server_group_id == group.pk]
+    health = get_group_health(group, users, own_rules)
     servers = [
         ServerLine(server, health.get(server.public_id))
         for server in list_backend_servers(user=user, group=group)
     ]
-    return GroupRow(group, users, servers)
+    return GroupRow(group, users, own_rules, servers)

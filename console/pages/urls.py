@@ -6,6 +6,7 @@ from console.pages import (
     access_lists,
     activity,
     backend_servers,
+    forwarding_rules,
     idc_servers,
     listeners,
     load_balancers,
@@ -23,6 +24,7 @@ INSTANCE = f"{REGION}/instances/<slug:load_balancer_id>"
 LISTENER = f"{INSTANCE}/listeners/<slug:listener_id>"
 ACCESS_LISTS = f"{REGION}/access-lists"
 ACCESS_LIST = f"{ACCESS_LISTS}/<slug:access_list_id>"
+RULE = f"{LISTENER}/rules/<slug:rule_id>"
 DEFAULT_GROUP = f"{INSTANCE}/default-group"
 
 urlpatterns = [
@@ -72,6 +74,10 @@ urlpatterns = [
     path(f"{LISTENER}/stop", listeners.stop_listener, name="listener-stop"),
     path(f"{LISTENER}/delete", listeners.delete_listener, name="listener-delete"),
     path(f"{LISTENER}/health", listeners.show_listener_health, name="listener-health"),
+    path(f"{LISTENER}/rules", forwarding_rules.list_rules, name="forwarding-rule-list"),
+    path(f"{LISTENER}/rules/new", forwarding_rules.create_rule, name="forwarding-rule-create"),
+    path(f"{RULE}/edit", forwarding_rules.edit_rule, name="forwarding-rule-edit"),
+    path(f"{RULE}/delete", forwarding_rules.delete_rule, name="forwarding-rule-delete"),
     path(DEFAULT_GROUP, backend_servers.show_default_group, name="default-group"),
     path(f"{DEFAULT_GROUP}/live", backend_servers.show_live_cells, name="default-group-live"),
     path(f"{DEFAULT_GROUP}/undo", server_undo.undo_change, name="default-group-undo"),

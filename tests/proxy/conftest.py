@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.broker import Broker
 from tests.proxy.node_scene import Backend, FeedWriter, NodeProcess
 
 # How long an example takes says more about the machine than about the proxy.
-settings.register_profile("proxy", deadline=None)
+settings.register_profile("proxy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("proxy")
 
 
