@@ -22,6 +22,8 @@ MAX_TAG_VALUE_CHARACTERS: Final = 128
 MAX_PATH_CHARACTERS: Final = 80
 MAX_DOMAIN_CHARACTERS: Final = 80
 MAX_COOKIE_NAME_CHARACTERS: Final = 200
+MAX_CERTIFICATE_CHARACTERS: Final = 64 * 1024
+MAX_KEY_CHARACTERS: Final = 16 * 1024
 
 IDLE_TIMEOUT_RANGE_S: Final = (1, 60)
 DEFAULT_IDLE_TIMEOUT_S: Final = 15
@@ -67,7 +69,8 @@ DEFAULT_LIMITS: Final[dict[str, int]] = {
     "entries_per_call": 50,
     "access_lists_per_listener": 10,
     "listeners_per_access_list": 50,
-    "certificates_per_region": 100,
+    "certificates_per_region": 100,  # of each kind
+    "domain_certificates_per_listener": 10,
     "vserver_groups_per_load_balancer": 200,
     "primary_secondary_groups_per_load_balancer": 200,
 }

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from balancer.admin import (  # noqa: F401  (importing registers)
     access,
+    certificates,
     credentials,
     inventory,
     listeners,

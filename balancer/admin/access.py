@@ -1,4 +1,4 @@
-"""Access lists, edited through the services; certificates and tags, shown only.
+"""Access lists, edited through the services; tags, shown only.
 
 Nothing is stored that is not in force (``domain/support.py``), so what the proxies do not apply is
 not entered here yet.
@@ -18,7 +18,7 @@ from balancer.admin.base import (
     ServiceAdmin,
 )
 from balancer.domain.access import NewEntry
-from balancer.models import AccessList, AccessListEntry, Certificate, Tag
+from balancer.models import AccessList, AccessListEntry, Tag
 from balancer.services.access_lists import (
     add_entries,
     create_access_list,
@@ -89,17 +89,6 @@ class AccessListEntryAdmin(ServiceAdmin):
     def delete_row(self, actor: Actor, row: AccessListEntry) -> None:
         """Take the network out of its list."""
         remove_entries(actor=actor, access_list=row.access_list, networks=[row.network])
-
-
-@admin.register(Certificate)
-class CertificateAdmin(ReadOnlyAdmin):
-    """Certificates; private keys are never shown."""
-
-    list_display = ["name", "public_id", "kind", "region", "common_name", "expires_at"]
-    list_filter = ["kind", "region"]
-    search_fields = ["name", "public_id", "common_name", "fingerprint"]
-    list_select_related = ["region"]
-    exclude = ["private_key_pem"]
 
 
 @admin.register(Tag)

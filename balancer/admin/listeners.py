@@ -10,11 +10,10 @@ from balancer.actors import Actor
 from balancer.admin.base import (
     EDITED_READONLY,
     EditedAdmin,
-    ReadOnlyAdmin,
     ReadOnlyInline,
     actor_of,
 )
-from balancer.models import DomainCertificate, ForwardingRule, Listener
+from balancer.models import ForwardingRule, Listener
 from balancer.services.forwarding_rules import (
     create_forwarding_rule,
     delete_forwarding_rule,
@@ -106,15 +105,6 @@ class ListenerAdmin(EditedAdmin):
         for row in queryset:
             stop_listener(actor=actor_of(request), listener=row)
         self.message_user(request, f"Stopped: {len(queryset)}.")
-
-
-@admin.register(DomainCertificate)
-class DomainCertificateAdmin(ReadOnlyAdmin):
-    """Certificates by domain: shown only, until the proxies apply them."""
-
-    list_display = ["domain", "listener", "certificate"]
-    search_fields = ["domain", "public_id", "listener__public_id"]
-    list_select_related = ["listener", "certificate"]
 
 
 @admin.register(ForwardingRule)

@@ -5,6 +5,8 @@ from rest_framework.routers import SimpleRouter
 
 from balancer.api.views.access_lists import AccessListViewSet
 from balancer.api.views.backend_servers import BackendServerViewSet
+from balancer.api.views.base import ID_PATTERN
+from balancer.api.views.certificates import CertificateViewSet, DomainCertificateViewSet
 from balancer.api.views.credentials import AccessKeyViewSet, ApiTokenViewSet, MeView
 from balancer.api.views.forwarding_rules import ForwardingRuleViewSet
 from balancer.api.views.inventory import (
@@ -36,6 +38,12 @@ router.register("listeners", ListenerViewSet, "api-listener")
 router.register("forwarding-rules", ForwardingRuleViewSet, "api-forwarding-rule")
 router.register("server-groups", ServerGroupViewSet, "api-server-group")
 router.register("backend-servers", BackendServerViewSet, "api-backend-server")
+router.register(
+    rf"listeners/(?P<listener>{ID_PATTERN})/domain-certificates",
+    DomainCertificateViewSet,
+    "api-domain-certificate",
+)
+router.register("certificates", CertificateViewSet, "api-certificate")
 router.register("access-lists", AccessListViewSet, "api-access-list")
 router.register("activity", ActivityViewSet, "api-activity")
 router.register("tokens", ApiTokenViewSet, "api-token")

@@ -19,6 +19,7 @@ from balancer.constants import (
 from balancer.domain.names import check_group_name, check_listener_description
 from balancer.domain.numbers import read_integer
 from balancer.domain.persistence import PERSISTENCE_CHECKERS
+from balancer.domain.tls import check_tls_policy
 from balancer.domain.weights import check_port
 from balancer.exceptions import Invalid
 from proxy.snapshot import CheckKind, GroupKind, Protocol, SchedulerName
@@ -203,6 +204,7 @@ def _refusal(field: str, message: str) -> Invalid:
 
 _CHECKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "name": check_group_name,
+    "tls_policy": check_tls_policy,
     "description": check_listener_description,
     "backend_port": lambda value: (
         None if value in (None, "") else check_port(value, "backend_port", "Backend port")

@@ -13,9 +13,9 @@ from balancer.constants import (
     UNLIMITED_BANDWIDTH_MBPS,
 )
 from balancer.exceptions import Unsupported
-from proxy.snapshot import Protocol, SchedulerName
+from proxy.snapshot import Protocol, SchedulerName, TlsPolicy
 
-SUPPORTED_PROTOCOLS: Final = (Protocol.TCP, Protocol.UDP, Protocol.HTTP)
+SUPPORTED_PROTOCOLS: Final = tuple(Protocol)
 SUPPORTED_SCHEDULERS: Final = (
     SchedulerName.WEIGHTED_ROUND_ROBIN,
     SchedulerName.ROUND_ROBIN,
@@ -32,10 +32,6 @@ ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     "drain_timeout_s": (None, "Connection draining"),
     "proxy_protocol_v2": (False, "PROXY protocol v2"),
     "syn_proxy": (False, "SYN proxy"),
-    "certificate": (None, "A server certificate"),
-    "client_ca_certificate": (None, "A client CA certificate"),
-    "tls_policy": ("tls_1_2", "A TLS policy"),
-    "http2_enabled": (False, "HTTP/2"),
 }
 
 _LAYER_4: Final = (Protocol.TCP, Protocol.UDP)
@@ -52,6 +48,10 @@ ONLY_FOR: Final[Mapping[str, tuple[tuple[Protocol, ...], Any, str]]] = {
     "forwarded_instance_address": (_HTTP, False, "The instance address header"),
     "forwarded_instance_id": (_HTTP, False, "The instance ID header"),
     "gzip_enabled": (_HTTP, False, "Gzip"),
+    "certificate": ((Protocol.HTTPS,), None, "A server certificate"),
+    "client_ca_certificate": ((Protocol.HTTPS,), None, "A client CA certificate"),
+    "tls_policy": ((Protocol.HTTPS,), TlsPolicy.TLS_1_2, "A TLS policy"),
+    "http2_enabled": ((Protocol.HTTPS,), False, "HTTP/2"),
     "redirect_port": ((Protocol.HTTP,), None, "Redirection to HTTPS"),
     "established_timeout_s": (
         (Protocol.TCP,),

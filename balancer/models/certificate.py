@@ -10,7 +10,10 @@ from balancer.public_ids import new_certificate_id
 
 
 class Certificate(EditedModel):
-    """A server certificate with its key, or a CA certificate without one, in PEM."""
+    """A server certificate with its key, or a CA certificate without one, in PEM.
+
+    The key is sealed (``balancer/sealing.py``).
+    """
 
     public_id = models.CharField(
         "ID", max_length=40, unique=True, default=new_certificate_id, editable=False
@@ -21,13 +24,19 @@ class Certificate(EditedModel):
     )
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)
     certificate_pem = models.TextField("certificate")
-    private_key_pem = models.TextField("private key", blank=True)
+    sealed_private_key = models.TextField("private key", blank=True, editable=False)
     common_name = models.CharField(max_length=255, blank=True, editable=False)
+    domains = models.JSONField(default=list, blank=True, editable=False)
     fingerprint = models.CharField(max_length=95, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["name", "pk"]
+
+    @property
+    def is_server(self) -> bool:
+        """Tell whether listeners show it to their clients."""
+        return self.kind == CertificateKind.SERVER
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"

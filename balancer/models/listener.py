@@ -165,12 +165,19 @@ class Listener(HealthCheckSettings, StickySettings, EditedModel):
         Certificate, on_delete=models.PROTECT, null=True, blank=True, related_name="listeners"
     )
     client_ca_certificate = models.ForeignKey(
-        Certificate, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        Certificate,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="verified_listeners",
+        help_text="Clients must show a certificate of this authority.",
     )
     tls_policy = models.CharField(
         max_length=30, choices=TLS_POLICY_CHOICES, default=TlsPolicy.TLS_1_2.value
     )
-    http2_enabled = models.BooleanField("HTTP/2", default=False)
+    http2_enabled = models.BooleanField(
+        "HTTP/2", default=False, help_text="Kept for clients that compare it; not offered."
+    )
 
     # Access control
     access_enabled = models.BooleanField("access control", default=False)

@@ -5,17 +5,12 @@ usable for signing, so it is kept encrypted with a key derived from the installa
 reader of the database alone cannot use it.
 """
 
-import base64
 import contextlib
 import hashlib
 import secrets
 import string
 from datetime import timedelta
 
-from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
@@ -23,6 +18,7 @@ from django.utils import timezone
 from balancer.actors import Actor
 from balancer.exceptions import Invalid
 from balancer.models import AccessKey, ApiToken, RequestNonce
+from balancer.sealing import ACCESS_KEYS, seal, unseal
 from balancer.services.activity import record_activity
 from balancer.services.locks import lock_row
 
@@ -73,7 +69,7 @@ def create_access_key(*, actor: Actor, user: AbstractBaseUser) -> tuple[AccessKe
     secret = _random_text(_KEY_SECRET_CHARACTERS)
     key = AccessKey.objects.create(
         key_id=_KEY_ID_PREFIX + _random_text(_KEY_ID_CHARACTERS),
-        encrypted_secret=_cipher().encrypt(secret.encode()).decode(),
+        encrypted_secret=seal(secret, ACCESS_KEYS),
         user=_person(user),
     )
     record_activity(actor, "access_key.created", key, after=_facts(key))
@@ -94,7 +90,7 @@ def enable_access_key(*, actor: Actor, key: AccessKey) -> AccessKey:
 
 def reveal_secret(key: AccessKey) -> str:
     """Return the secret of an access key, to check a signature with; never show or log it."""
-    return _cipher().decrypt(key.encrypted_secret.encode()).decode()
+    return unseal(key.encrypted_secret, ACCESS_KEYS)
 
 
 def note_use(credential: ApiToken | AccessKey) -> None:
@@ -149,8 +145,3 @@ def _person(user: AbstractBaseUser) -> User:
 
 def _random_text(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def _cipher() -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"openclb access keys")
-    return Fernet(base64.urlsafe_b64encode(derived.derive(settings.SECRET_KEY.encode())))

@@ -28,6 +28,7 @@ from balancer.services.listener_access import (
     without_access,
 )
 from balancer.services.listener_groups import check_groups, settle_groups
+from balancer.services.listener_tls import check_listener_tls
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
 from balancer.services.tags import forget_tags
@@ -245,6 +246,7 @@ def _check_whole(listener: Listener) -> None:
     """Hold options against each other, as they stand together after a change."""
     check_groups(listener)
     _check_redirect(listener)
+    check_listener_tls(listener)
     check_udp_answer(listener.check_request, listener.check_expected_answer)
     check_persistence(
         sticky_enabled=listener.sticky_enabled,

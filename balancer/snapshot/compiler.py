@@ -6,6 +6,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from balancer import models
 from balancer.choices import ListenerStatus
+from balancer.snapshot.certificates import compile_certificates
 from balancer.snapshot.listeners import compile_listener, groups_of
 from proxy.snapshot import (
     GroupKind,
@@ -31,6 +32,7 @@ def compile_snapshot(load_balancer: models.LoadBalancer, *, version: int) -> Sna
         address=load_balancer.address,
         listeners=tuple(compile_listener(each, default_id) for each in listeners),
         groups=tuple(_compile_groups(groups)),
+        certificates=compile_certificates(listeners),
         cookie_key=load_balancer.cookie_key if listeners else "",
     )
 
@@ -42,14 +44,23 @@ def _running_listeners(load_balancer: models.LoadBalancer) -> Sequence[models.Li
         load_balancer=load_balancer, status=ListenerStatus.RUNNING
     )
     found = list(
-        listeners.select_related("server_group", "primary_group", "secondary_group").order_by(
-            "port", "protocol"
-        )
+        listeners.select_related(
+            "server_group",
+            "primary_group",
+            "secondary_group",
+            "certificate",
+            "client_ca_certificate",
+        ).order_by("port", "protocol")
     )
     rules = models.ForwardingRule.objects.select_related("server_group").order_by("pk")
     prefetch_related_objects([each for each in found if each.is_http], Prefetch("rules", rules))
     prefetch_related_objects(
         [each for each in found if each.access_enabled], "access_lists__entries"
+    )
+    domains = models.DomainCertificate.objects.select_related("certificate").order_by("domain")
+    prefetch_related_objects(
+        [each for each in found if each.certificate_id is not None],
+        Prefetch("domain_certificates", domains),
     )
     return found
 

@@ -10,6 +10,7 @@ from balancer.constants import (
     UNLIMITED_BANDWIDTH_MBPS,
 )
 from balancer.models.listener import StickySettings
+from balancer.snapshot.certificates import compile_tls
 from balancer.snapshot.checks import compile_check
 from proxy.snapshot import (
     Access,
@@ -64,6 +65,7 @@ def compile_listener(row: models.Listener, default_group_id: str) -> Listener:
         redirect_port=row.redirect_port,
         sticky=_sticky(row),
         rules=tuple(_rule(each, row) for each in rules_of(row)),
+        tls=compile_tls(row),
         failover=_failover(row),
         access=_access(row),
         persistence_timeout_s=row.persistence_timeout_s,

@@ -35,6 +35,7 @@ NOUNS = [
     "server-group",
     "backend-server",
     "access-list",
+    "certificate",
     "activity",
     "proxy",
     "token",

@@ -18,6 +18,8 @@ from balancer.models import (
     Activity,
     ApiToken,
     BackendServer,
+    Certificate,
+    DomainCertificate,
     EcsInstance,
     ForwardingRule,
     IdcServer,
@@ -37,6 +39,7 @@ from balancer.rights import Role
 from balancer.services.credentials import create_access_key, create_api_token
 from tests.balancer.admin.pages import address, errors_of, fields_of, submit
 from tests.balancer.estate import Estate
+from tests.certificates import certificate_for, issue
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,13 @@ def add_access_list(estate: Estate) -> AccessList:
     return made
 
 
+def add_certificate(estate: Estate) -> Certificate:
+    issued = certificate_for("shop.example")
+    return Certificate.objects.create(
+        region=estate.zone.region, name="other", certificate_pem=issued.pem
+    )
+
+
 EDITS = {
     Region: Edit(lambda e: e.load_balancer.region, "name", "Renamed", "region.renamed"),
     Zone: Edit(lambda e: e.zone, "name", "Renamed", "zone.renamed"),
@@ -110,12 +120,13 @@ EDITS = {
         is_published=True,
     ),
     ServerGroup: Edit(add_vserver_group, "name", "green", "server_group.renamed"),
+    Certificate: Edit(add_certificate, "name", "shop-2", "certificate.renamed"),
     AccessList: Edit(add_access_list, "name", "lan", "access_list.renamed"),
     BackendServer: Edit(
         lambda e: e.servers[0], "weight", 7, "server.weight_changed", is_published=True
     ),
 }
-WITH_OWN_TESTS = {UserPreference, AccessKey, ApiToken, AccessListEntry}
+WITH_OWN_TESTS = {UserPreference, AccessKey, ApiToken, AccessListEntry, DomainCertificate}
 """Editable ones with tests of their own below."""
 
 
@@ -345,6 +356,50 @@ def test_a_list_in_use_stays_and_the_listener_lets_go_of_it(site, estate):
     values = {"access_enabled": "on", "access_kind": "allow", "access_lists": [office.pk]}
     assert submit(site, url, **values).status_code == 302
     assert list(estate.listener.access_lists.all()) == [office]
+
+
+def test_certificates_are_uploaded_replaced_and_given_to_domains(site, estate):
+    issued = certificate_for("shop.example")
+    values = {
+        "region": estate.zone.region.pk,
+        "name": "shop",
+        "certificate_pem": issued.pem,
+        "private_key_pem": certificate_for("other.example").key_pem,
+    }
+    answer = submit(site, address(Certificate, "add"), **values)
+    assert "does not belong" in str(errors_of(answer))
+    values["private_key_pem"] = issued.key_pem
+    answer = submit(site, address(Certificate, "add"), **values)
+    assert answer.status_code == 302, errors_of(answer)
+    made = Certificate.objects.get()
+    listener = Listener.objects.create(
+        load_balancer=estate.load_balancer,
+        protocol="https",
+        port=443,
+        backend_port=80,
+        name="https",
+        status="running",
+        certificate=made,
+    )
+    fresh = issue("shop.example")
+    url = address(made, "change", made.pk)
+    changes = {"certificate_pem": fresh.pem, "private_key_pem": fresh.key_pem}
+    assert submit(site, url, **changes).status_code == 302
+    made.refresh_from_db()
+    assert made.certificate_pem == fresh.pem
+    assert wanted(estate) == 1
+    assert b"PRIVATE KEY" not in site.get(url).content
+    values = {"listener": listener.pk, "domain": "b.example", "certificate": made.pk}
+    answer = submit(site, address(DomainCertificate, "add"), **values)
+    assert answer.status_code == 302, errors_of(answer)
+    row = DomainCertificate.objects.get()
+    other = add_certificate(estate)
+    submit(site, address(row, "change", row.pk), certificate=other.pk)
+    row.refresh_from_db()
+    assert row.certificate == other
+    site.post(address(row, "delete", row.pk), {"post": "yes"})
+    assert not DomainCertificate.objects.exists()
+    assert wanted(estate) == 4
 
 
 def test_a_place_in_use_stays(site, estate):

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from balancer.admin.base import ReadOnlyAdmin, ServiceAdmin
 from balancer.models import Activity, Certificate, LoadBalancer
 from balancer.rights import Right, Role
+from balancer.sealing import CERTIFICATE_KEYS, seal
 from tests.balancer.admin.pages import address, submit
 
 MODELS = list(apps.get_app_config("balancer").get_models())
@@ -93,11 +94,15 @@ def test_model_permissions_without_a_role_open_nothing(site, user_of, estate):
 
 def test_private_keys_are_never_shown(site_of, estate):
     row = Certificate.objects.create(
-        region=estate.zone.region, name="x", certificate_pem="CERT", private_key_pem="SECRET-KEY"
+        region=estate.zone.region,
+        name="x",
+        certificate_pem="CERT",
+        sealed_private_key=seal("SECRET-KEY", CERTIFICATE_KEYS),
     )
     page = site_of(Role.ADMIN).get(address(row, "change", row.pk))
     assert page.status_code == 200
     assert b"SECRET-KEY" not in page.content
+    assert row.sealed_private_key.encode() not in page.content
 
 
 def test_the_pages_run_under_the_strict_policy(site, estate):

@@ -59,7 +59,6 @@ def test_wrong_values_are_field_errors(operator, values, name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("protocol", "https"),
         ("proxy_protocol_v2", True),
         ("sticky_enabled", True),
         ("gzip_enabled", True),

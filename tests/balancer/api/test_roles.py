@@ -9,10 +9,19 @@ from django.apps import apps
 from django.urls import get_resolver
 from rest_framework.test import APIClient
 
-from balancer.models import AccessList, Activity, ApiToken, LoadBalancer
+from balancer.models import (
+    AccessList,
+    Activity,
+    ApiToken,
+    Certificate,
+    DomainCertificate,
+    Listener,
+    LoadBalancer,
+)
 from balancer.rights import Role
 from tests.balancer.api.problems import problem_of
 from tests.balancer.estate import Estate
+from tests.certificates import authority
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,24 @@ WRITES = [
     ),
     Write("PATCH", "backend-servers/{server}/", {"weight": 1}),
     Write("DELETE", "backend-servers/{server}/", {}),
+    Write(
+        "POST",
+        "certificates/",
+        {"region": "cn-test", "name": "x", "kind": "ca", "certificate_pem": authority().pem},
+    ),
+    Write("PATCH", "certificates/{certificate}/", {"name": "renamed"}),
+    Write("DELETE", "certificates/{certificate}/", {}),
+    Write(
+        "POST",
+        "listeners/{https}/domain-certificates/",
+        {"domain": "b.example", "certificate": "{certificate}"},
+    ),
+    Write(
+        "PATCH",
+        "listeners/{https}/domain-certificates/{domain_certificate}/",
+        {"certificate": "{certificate}"},
+    ),
+    Write("DELETE", "listeners/{https}/domain-certificates/{domain_certificate}/", {}),
     Write("POST", "access-lists/", {"region": "cn-test", "name": "office"}),
     Write("PATCH", "access-lists/{access_list}/", {"name": "renamed"}),
     Write("DELETE", "access-lists/{access_list}/", {}),
@@ -119,6 +146,24 @@ def access_list(estate: Estate) -> None:
     access_list.entries.create(network="10.0.0.0/8")
 
 
+@pytest.fixture(autouse=True)
+def certificates(estate: Estate) -> None:
+    """Let there be an HTTPS listener with a certificate for one domain, and one that is free."""
+    used, _ = (
+        Certificate.objects.create(region=estate.zone.region, name=name, certificate_pem="x")
+        for name in ("used", "free")
+    )
+    listener = Listener.objects.create(
+        load_balancer=estate.load_balancer,
+        protocol="https",
+        port=443,
+        backend_port=80,
+        name="https",
+        certificate=used,
+    )
+    listener.domain_certificates.create(domain="a.example", certificate=used)
+
+
 @pytest.fixture
 def estate(estate: Estate) -> Estate:
     """Return the estate with a forwarding rule to change."""
@@ -135,6 +180,9 @@ def send(client: APIClient, write: Write, estate: Estate) -> Any:
         "machine": estate.servers[0].machine_id,
         "access_list": AccessList.objects.get(name="lan").public_id,
         "rule": estate.listener.rules.get().public_id,
+        "certificate": Certificate.objects.get(name="free").public_id,
+        "https": Listener.objects.get(protocol="https").public_id,
+        "domain_certificate": DomainCertificate.objects.get().public_id,
         "token": token.public_id if (token := ApiToken.objects.first()) else "tok-none",
     }
 
@@ -203,7 +251,7 @@ def test_the_walk_covers_every_write_of_the_api(estate):
 
 def _shape(path: str) -> str:
     steps = path.strip("/").split("/")
-    fixed = {"servers", "entries", "start", "stop", "protection", "remove"}
+    fixed = {"servers", "entries", "start", "stop", "protection", "remove", "domain-certificates"}
     return "/".join(
         step if index == 0 or step in fixed else "*" for index, step in enumerate(steps)
     )
@@ -215,7 +263,8 @@ def _writing_patterns() -> list[tuple[str, set[str]]]:
         for pattern in getattr(resolver, "url_patterns", []):
             actions = getattr(pattern.callback, "actions", None) or {}
             text = str(pattern.pattern).strip("^$").removesuffix("/?")
-            text = text.replace("(?P<id>[A-Za-z0-9][A-Za-z0-9_.-]{0,79})", "x")
+            for name in ("id", "listener"):
+                text = text.replace(f"(?P<{name}>[A-Za-z0-9][A-Za-z0-9_.-]{{0,79}})", "x")
             found.append((_shape(text), set(actions) & {"post", "patch", "put", "delete"}))
     return found
 

@@ -77,14 +77,6 @@ def test_all_wrong_options_are_named_at_once():
     assert refused.value.fields.keys() == {"idle_timeout_s", "check_path"}
 
 
-@pytest.mark.parametrize("protocol", [Protocol.HTTPS])
-def test_protocols_without_a_proxy_are_refused_by_name(protocol):
-    with pytest.raises(Unsupported) as refused:
-        check_listener_supported({"protocol": protocol})
-    assert refused.value.code == "unsupported_option"
-    assert protocol.value in refused.value.fields["protocol"][0]
-
-
 def test_schedulers_without_a_proxy_are_refused_by_name():
     with pytest.raises(Unsupported) as refused:
         check_listener_supported({"scheduler": SchedulerName.CONNECTION_ID_HASH})
@@ -138,8 +130,6 @@ def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
         ("drain_enabled", True),
         ("proxy_protocol_v2", True),
         ("bandwidth_mbps", 10),
-        ("tls_policy", "tls_1_0"),
-        ("http2_enabled", True),
     ],
 )
 def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
@@ -157,6 +147,8 @@ def test_options_that_no_proxy_applies_are_refused_by_name(option, value):
         (Protocol.TCP, "forwarded_proto", True),
         (Protocol.UDP, "forwarded_instance_id", True),
         (Protocol.TCP, "gzip_enabled", True),
+        (Protocol.HTTP, "tls_policy", "tls_1_0"),
+        (Protocol.HTTP, "http2_enabled", True),
         (Protocol.TCP, "redirect_port", 443),
         (Protocol.TCP, "sticky_enabled", True),
         (Protocol.UDP, "cookie_timeout_s", 60),

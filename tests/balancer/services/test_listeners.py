@@ -41,6 +41,10 @@ IN_FORCE = {
     "check_path",
     "check_host",
     "check_expected_classes",
+    "certificate",
+    "client_ca_certificate",
+    "tls_policy",
+    "http2_enabled",
     "access_enabled",
     "access_kind",
     "access_lists",
@@ -198,7 +202,6 @@ def test_udp_answer_without_a_request_is_refused_as_the_two_stand_together(actor
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"protocol": Protocol.HTTPS}, "protocol"),
         ({"gzip_enabled": True}, "gzip_enabled"),
         ({"idle_timeout_s": 30}, "idle_timeout_s"),
     ],
