@@ -35,11 +35,12 @@ from balancer.services.tags import forget_tags
 from proxy.snapshot import Protocol
 
 _FIXED = frozenset({"protocol", "port", "status", "load_balancer", "public_id", "edit_number"})
-_OPTIONS = frozenset(
+OPTIONS = frozenset(
     field.name
     for field in Listener._meta.concrete_fields
     if field.editable and field.name not in _FIXED and not field.primary_key
 )
+"""What of a listener can be set, but for its access lists."""
 
 
 @transaction.atomic
@@ -64,7 +65,7 @@ def create_listener(
         what=f"listeners on {load_balancer.name}",
     )
     _check_port_free(load_balancer, protocol, port)
-    options = _check_defaults(protocol) | options
+    options = check_defaults(protocol) | options
     options = settle_groups(Listener(), options)
     options["name"] = options.get("name") or f"{protocol}_{port}"
     access_lists = lock_access_lists(options.pop("access_lists", ()))
@@ -199,7 +200,7 @@ def _check_protocol(protocol: str) -> None:
 
 
 def _checked(options: dict[str, Any], *, protocol: str) -> dict[str, Any]:
-    unknown = options.keys() - _OPTIONS - {"access_lists"}
+    unknown = options.keys() - OPTIONS - {"access_lists"}
     if unknown:
         fields = {name: [_why_not(name)] for name in sorted(unknown)}
         raise Invalid("unknown_option", next(iter(fields.values()))[0], fields=fields)
@@ -233,7 +234,7 @@ def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> N
         )
 
 
-def _check_defaults(protocol: str) -> dict[str, Any]:
+def check_defaults(protocol: str) -> dict[str, Any]:
     """Return the check settings of a new listener, where those of the columns do not fit."""
     defaults: dict[str, Any] = {"check_kind": CHECK_KINDS_OF_PROTOCOL[protocol][0]}
     if protocol == Protocol.UDP:
