@@ -13,7 +13,9 @@ ADDED_FIELDS: Final = (
     "forwarded_instance_id",
 )
 """The request fields that a listener can add."""
-HTTP_OPTIONS: Final = ("redirect_port", "gzip_enabled", "forwarded_for", *ADDED_FIELDS)
+MESSAGE_OPTIONS: Final = ("gzip_enabled", "forwarded_for", *ADDED_FIELDS)
+"""What HTTP and HTTPS listeners have in common."""
+HTTP_OPTIONS: Final = ("redirect_port", *MESSAGE_OPTIONS)
 
 
 def _switch(label: str, help_text: str = "", *, initial: bool = False) -> forms.BooleanField:
