@@ -76,7 +76,7 @@ class Route:
         self.settings = settings
         self.rule = rule
         self.chosen_by = ChosenBy.SCHEDULER
-        self.log_parts: dict[str, bytes] = {}
+        self.log_parts: dict[str | tuple[str, ChosenBy], bytes] = {}
         self.targets = _targets(settings, before)
         self._by_id = {target.server_id: target for target in self.targets}
         self.scheduler = self._take_scheduler(open_work, before, phase)
@@ -191,6 +191,7 @@ class Route:
         self._usable = ready or healthy
         is_only = len(self._usable) == 1
         self.chosen_by = ChosenBy.ONLY_SERVER if is_only else ChosenBy.SCHEDULER
+        self.log_parts.clear()
         self.scheduler.replace({target.server_id: target.weight for target in self._usable})
         if not self.targets:
             self._reason = Reason.NO_SERVERS

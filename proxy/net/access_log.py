@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 from proxy.core import access_line
 from proxy.core.access_line import (
-    CHOICES,
+    HUNDREDTHS_MS,
+    MAX_TEXT,
     NULL,
+    NUMBERS,
     REASONS,
+    THOUSANDTHS,
     client_part,
     json_text,
     milliseconds,
@@ -22,7 +25,7 @@ from proxy.core.access_line import (
 if TYPE_CHECKING:
     from proxy.core.generation import ListenerPlan
     from proxy.core.health import Target
-    from proxy.core.http.simple import SimpleBlock
+    from proxy.core.reasons import ChosenBy
     from proxy.core.route import Route
     from proxy.net.log_file import LogFile
     from proxy.net.trace import LinkTrace, RequestTrace
@@ -69,12 +72,10 @@ class AccessLog:
     def add_simple(
         self,
         now: float,
-        *,
         place: bytes,
-        route: "Route",
         client: bytes,
         target: bytes,
-        block: "SimpleBlock",
+        host: bytes,
         status: int,
         bytes_in: int,
         bytes_out: int,
@@ -82,29 +83,45 @@ class AccessLog:
         request_id: bytes,
         end: bytes,
     ) -> None:
-        """Write the line of a request that went the short way."""
+        """Write the line of a request that went the short way.
+
+        It is a GET that an idle connection took and whose answer came whole.
+        """
         if now >= self._second_end:
             self._begin_second(now)
-        took = b"%.3f" % (took_s * 1000)
-        self._add(
-            access_line.SIMPLE_REQUEST
-            % (
-                self._second,
-                (now - self._second_begin) * 1000,
-                place,
-                CHOICES[route.chosen_by],
-                client,
-                target if len(target) <= access_line.MAX_TEXT else plain_text(target),
-                block.host_text,
-                status,
-                bytes_in,
-                bytes_out,
-                took,
-                took,
-                request_id,
-                end,
-            )
+        took_ms = HUNDREDTHS_MS[int(took_s * 1e5)] if took_s < 0.0999 else milliseconds(took_s)
+        line = (
+            b'{"time":"',
+            self._second,
+            THOUSANDTHS[int((now - self._second_begin) * 1000)],
+            b'Z",',
+            place,
+            b",",
+            client,
+            b',"method":"GET","target":"',
+            target if len(target) <= MAX_TEXT else plain_text(target),
+            b'","host":',
+            host,
+            b',"status":',
+            NUMBERS[status],
+            b',"reason":null,"detail":null,"bytes_in":',
+            NUMBERS[bytes_in] if bytes_in < 4096 else b"%d" % bytes_in,
+            b',"bytes_out":',
+            NUMBERS[bytes_out] if bytes_out < 4096 else b"%d" % bytes_out,
+            b',"total_ms":',
+            took_ms,
+            b',"connect_ms":0.00,"first_byte_ms":',
+            took_ms,
+            b',"retries":0,"request_id":"',
+            request_id,
+            b'","end":"',
+            end,
+            b'"}\n',
         )
+        lines = self._lines
+        lines.append(b"".join(line))
+        if len(lines) >= LINES_PER_PART:
+            self.flush()
 
     def add_request(
         self, trace: "RequestTrace", plan: "ListenerPlan", client: bytes, end: str
@@ -119,8 +136,7 @@ class AccessLog:
             % (
                 self._second,
                 (now - self._second_begin) * 1000,
-                place_of(plan, trace.route, target),
-                CHOICES[trace.chosen_by or trace.route.chosen_by] if target else NULL,
+                place_of(plan, trace.route, target, trace.chosen_by),
                 client,
                 json_text(head.method if head else None),
                 json_text(head.target if head else None),
@@ -151,8 +167,7 @@ class AccessLog:
             % (
                 self._second,
                 (now - self._second_begin) * 1000,
-                place_of(plan, trace.route, trace.target),
-                CHOICES[trace.chosen_by or trace.route.chosen_by] if trace.target else NULL,
+                place_of(plan, trace.route, trace.target, trace.chosen_by),
                 client_part(peer),
                 REASONS[trace.reason],
                 trace.bytes_in,
@@ -176,8 +191,7 @@ class AccessLog:
             % (
                 self._second,
                 (now - self._second_begin) * 1000,
-                place_of(plan, trace.route, trace.target),
-                CHOICES[trace.chosen_by or trace.route.chosen_by] if trace.target else NULL,
+                place_of(plan, trace.route, trace.target, trace.chosen_by),
                 client_part(peer),
                 REASONS[trace.reason],
                 trace.packets_in,
@@ -205,11 +219,18 @@ class AccessLog:
         self._second = moment.strftime("%Y-%m-%dT%H:%M:%S.").encode("ascii")
 
 
-def place_of(plan: "ListenerPlan", route: "Route", target: "Target | None") -> bytes:
-    """Return where the work came and who got it, made once for each server of a route."""
+def place_of(
+    plan: "ListenerPlan",
+    route: "Route",
+    target: "Target | None",
+    chosen_by: "ChosenBy | None" = None,
+) -> bytes:
+    """Return where the work came, who got it and why, made once for each server of a route."""
     known = route.log_parts
-    key = target.server_id if target else ""
+    server = target.server_id if target else ""
+    key = server if chosen_by is None else (server, chosen_by)
     part = known.get(key)
     if part is None:
-        part = known[key] = access_line.place_part(plan, route, target)
+        chosen_by = chosen_by or route.chosen_by
+        part = known[key] = access_line.place_part(plan, route, target, chosen_by)
     return part

@@ -189,18 +189,16 @@ class FastLane:
         assert self._block is not None
         log.add_simple(
             now,
-            place=route.log_parts.get(target.server_id)
-            or place_of(client.service.plan, route, target),
-            route=route,
-            client=client.log_part,
-            target=self._line[4:-11],
-            block=self._block,
-            status=status,
-            bytes_in=size,
-            bytes_out=sent,
-            took_s=now - self._started_at,
-            request_id=self._request_id,
-            end=b"complete" if is_delivered else b"client_closed",
+            route.log_parts.get(target.server_id) or place_of(client.service.plan, route, target),
+            client.log_part,
+            self._line[4:-11],
+            self._block.host_text,
+            status,
+            size,
+            sent,
+            now - self._started_at,
+            self._request_id,
+            b"complete" if is_delivered else b"client_closed",
         )
 
     def _hand_over(self) -> Exchange:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core import access_line
 from proxy.core.access_line import MAX_TEXT, json_text, milliseconds, plain_text
 
 
@@ -52,10 +51,3 @@ def test_plain_text_is_cut_in_the_same_way():
 def test_time_has_three_decimals_and_none_is_null():
     assert milliseconds(0.0123456) == b"12.346"
     assert milliseconds(None) == b"null"
-
-
-def test_both_kinds_of_request_have_the_same_fields_in_the_same_order():
-    def fields(template: bytes) -> list[bytes]:
-        return re.findall(rb'"([a-z_]+)":', template)
-
-    assert fields(access_line.SIMPLE_REQUEST) == fields(access_line.REQUEST)
