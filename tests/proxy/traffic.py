@@ -2,11 +2,13 @@
 
 import contextlib
 import http.client
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tests.certificates import authority
 from tests.proxy.node_scene import PATIENCE_S, Estate
 
 PAUSE_S = 0.01
@@ -29,10 +31,11 @@ class Client(threading.Thread):
     Each request carries its number in its path, and the answer must be one of the servers' names.
     """
 
-    def __init__(self, estate: Estate, name: str, *, keeps_alive: bool) -> None:
+    def __init__(self, estate: Estate, name: str, protocol: str, *, keeps_alive: bool) -> None:
         super().__init__(daemon=True)
         self.ledger = Ledger(name)
         self._estate = estate
+        self._protocol = protocol
         self._keeps_alive = keeps_alive
         self._stopping = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
@@ -55,8 +58,7 @@ class Client(threading.Thread):
 
     def _ask(self, path: str) -> None:
         if self._connection is None:
-            place = (self._estate.address, self._estate.ports["http"])
-            self._connection = http.client.HTTPConnection(*place, timeout=PATIENCE_S)
+            self._connection = self._connect()
         self._connection.request("GET", path)
         response = self._connection.getresponse()
         body = response.read().decode()
@@ -66,6 +68,15 @@ class Client(threading.Thread):
             self.ledger.wrong.append(f"request {self.ledger.sent}: {response.status} {body!r}")
         if not self._keeps_alive or response.will_close:
             self._hang_up()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        place = (self._estate.address, self._estate.ports[self._protocol])
+        if self._protocol == "http":
+            return http.client.HTTPConnection(*place, timeout=PATIENCE_S)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=authority().pem)
+        context.check_hostname = False
+        return http.client.HTTPSConnection(*place, timeout=PATIENCE_S, context=context)
 
     def _hang_up(self) -> None:
         if self._connection is not None:
@@ -80,8 +91,10 @@ def load(estate: Estate, clients: int = 3, may_lose: int = 0) -> Iterator[list[L
     ``may_lose`` is how many requests each client, which has one in flight at most, may lose.
     """
     running = [
-        Client(estate, f"{kind}-{number}", keeps_alive=kind == "kept")
+        Client(estate, f"{kind}-{protocol}-{number}", protocol, keeps_alive=kind == "kept")
         for kind in ("kept", "new")
+        for protocol in ("http", "https")
+        if protocol in estate.ports
         for number in range(clients)
     ]
     ledgers = [each.ledger for each in running]
