@@ -102,6 +102,12 @@ class Frame:
                 "access", "Access control", "access", reverse("access-list-list", args=[region])
             ),
             NavigationLink(
+                "certificates",
+                "Certificates",
+                "certificate",
+                reverse("certificate-list", args=[region]),
+            ),
+            NavigationLink(
                 "activity", "Operation log", "log", reverse("activity-list", args=[region])
             ),
         ]

@@ -1,16 +1,21 @@
 """How an HTTPS listener may meet its clients."""
 
 import re
-from typing import Any, Final
+from typing import Any
 
 from balancer.constants import MAX_DOMAIN_CHARACTERS
 from balancer.exceptions import Invalid
-from proxy.snapshot import TlsPolicy
+from proxy.snapshot import Protocol, TlsPolicy
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})+")
 
-TLS_OPTIONS: Final = ("certificate", "client_ca_certificate", "tls_policy", "http2_enabled")
+
+def check_has_certificate(protocol: str, certificate: object) -> None:
+    """Raise Invalid when an HTTPS listener has nothing to show to its clients."""
+    if protocol == Protocol.HTTPS and certificate is None:
+        message = "An HTTPS listener needs a server certificate; upload one first."
+        raise Invalid("required", message, fields={"certificate": [message]})
 
 
 def check_tls_policy(value: Any) -> str:

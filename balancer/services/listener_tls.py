@@ -5,7 +5,7 @@ from django.db import transaction
 from balancer.actors import Actor
 from balancer.choices import CertificateKind
 from balancer.domain.quotas import check_quota
-from balancer.domain.tls import check_certificate_domain
+from balancer.domain.tls import check_certificate_domain, check_has_certificate
 from balancer.exceptions import Conflict, Invalid, NotFound
 from balancer.models import Certificate, DomainCertificate, Listener
 from balancer.services.activity import record_activity
@@ -16,11 +16,9 @@ from proxy.snapshot import Protocol
 
 def check_listener_tls(listener: Listener) -> None:
     """Raise Invalid unless the listener's certificates, which are locked, fit it."""
-    if listener.protocol != Protocol.HTTPS:
-        return
+    check_has_certificate(listener.protocol, listener.certificate)
     if listener.certificate is None:
-        message = "An HTTPS listener needs a server certificate; upload one first."
-        raise Invalid("required", message, fields={"certificate": [message]})
+        return
     rows = [(listener.certificate, CertificateKind.SERVER, "certificate")]
     if listener.client_ca_certificate is not None:
         rows.append((listener.client_ca_certificate, CertificateKind.CA, "client_ca_certificate"))

@@ -15,7 +15,6 @@ ADDED_FIELDS: Final = (
 """The request fields that a listener can add."""
 MESSAGE_OPTIONS: Final = ("gzip_enabled", "forwarded_for", *ADDED_FIELDS)
 """What HTTP and HTTPS listeners have in common."""
-HTTP_OPTIONS: Final = ("redirect_port", *MESSAGE_OPTIONS)
 
 
 def _switch(label: str, help_text: str = "", *, initial: bool = False) -> forms.BooleanField:

@@ -1,4 +1,4 @@
-"""The form of a TCP, UDP or HTTP listener; numbers go to the service as typed, it reads them."""
+"""The form of a listener; numbers go to the service as typed, it reads them."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +22,7 @@ from balancer.domain.listeners import (
     check_udp_answer,
 )
 from balancer.domain.support import SUPPORTED_SCHEDULERS
+from balancer.domain.tls import check_has_certificate
 from balancer.domain.weights import check_port
 from balancer.models import Listener, ServerGroup
 from console.forms.fields import GroupChoiceField, number_field
@@ -33,7 +34,7 @@ from console.forms.health_check import (
 )
 from console.forms.listener_access import AccessFields, access_initial
 from console.forms.listener_failover import FailoverFields, check_failover_choice
-from console.forms.listener_http import HTTP_OPTIONS, HttpFields
+from console.forms.listener_http import MESSAGE_OPTIONS, HttpFields
 from console.forms.listener_persistence import (
     PERSISTENCE_FIELDS,
     PersistenceFields,
@@ -41,6 +42,7 @@ from console.forms.listener_persistence import (
     persistence_check,
     unused_persistence,
 )
+from console.forms.listener_tls import TLS_FIELDS, TlsFields, tls_initial
 from console.forms.refusals import ask_domain
 from proxy.snapshot import CheckKind, Protocol, SchedulerName
 
@@ -48,6 +50,7 @@ PROTOCOLS = [
     (Protocol.TCP.value, "TCP"),
     (Protocol.UDP.value, "UDP"),
     (Protocol.HTTP.value, "HTTP"),
+    (Protocol.HTTPS.value, "HTTPS"),
 ]
 CHECK_KINDS = [(CheckKind.TCP.value, "TCP"), (CheckKind.HTTP.value, "HTTP")]
 SCHEDULERS = [(name, label) for name, label in SCHEDULER_CHOICES if name in SUPPORTED_SCHEDULERS]
@@ -71,15 +74,19 @@ SCHEDULER_NOTES: Mapping[str, str] = {
         "TCP and UDP listeners of guaranteed-performance instances only."
     ),
 }
+LAYER_7 = ("idle_timeout_s", "request_timeout_s", *MESSAGE_OPTIONS, *PERSISTENCE_FIELDS)
 PROTOCOL_ONLY = {
-    Protocol.HTTP: ("idle_timeout_s", "request_timeout_s", *HTTP_OPTIONS, *PERSISTENCE_FIELDS),
+    Protocol.HTTP: ("redirect_port", *LAYER_7),
+    Protocol.HTTPS: (*LAYER_7, *TLS_FIELDS),
     Protocol.TCP: ("established_timeout_s",),
     Protocol.UDP: ("check_request", "check_expected_answer"),
 }
 """Options by the protocol that has them."""
 
 
-class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields, HealthCheckFields):
+class ListenerForm(
+    HttpFields, TlsFields, PersistenceFields, AccessFields, FailoverFields, HealthCheckFields
+):
     """What a listener is, where its requests go and how its servers are checked."""
 
     protocol = forms.ChoiceField(
@@ -145,6 +152,7 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields, 
         groups: Any,
         https_ports: Iterable[int] = (),
         access_lists: Any,
+        certificates: Any,
         listener: Listener | None = None,
         **kwargs: Any,
     ) -> None:
@@ -160,6 +168,7 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields, 
             self.initial = {**self.initial, **initial_of(listener)}
         self.offer_redirects(https_ports)
         self.offer_access_lists(access_lists)
+        self.offer_certificates(certificates)
 
     def clean(self) -> dict[str, Any]:
         """Ask the domain about everything at once, so that no error hides another.
@@ -186,6 +195,7 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields, 
         request, answer = options.get("check_request", ""), options.get("check_expected_answer", "")
         self._ask(partial(check_udp_answer, request, answer))
         self._ask(self.check_access_options)
+        self._ask(partial(check_has_certificate, protocol, options.get("certificate")))
         return values
 
     @property
@@ -208,10 +218,11 @@ class ListenerForm(HttpFields, PersistenceFields, AccessFields, FailoverFields, 
         """Name the fields that protocol and check leave out; the page does not even show them."""
         protocol = self.protocol_value
         unused = self.unused_by_failover(protocol)
-        others = (names for owner, names in PROTOCOL_ONLY.items() if owner != protocol)
-        unused += tuple(itertools.chain.from_iterable(others))
+        own = PROTOCOL_ONLY.get(Protocol(protocol), ())
+        others = itertools.chain.from_iterable(PROTOCOL_ONLY.values())
+        unused += tuple(name for name in others if name not in own)
         unused += unused_persistence(self.cleaned_data)
-        is_asked_by_http = protocol == Protocol.HTTP or (
+        is_asked_by_http = protocol in (Protocol.HTTP, Protocol.HTTPS) or (
             protocol == Protocol.TCP and self.cleaned_data.get("check_kind") == CheckKind.HTTP
         )
         return unused if is_asked_by_http else unused + HTTP_CHECK_ONLY
@@ -249,6 +260,7 @@ def initial_of(listener: Listener) -> dict[str, Any]:
         del values[name]
     values |= initial_persistence(listener)
     values |= access_initial(listener)
+    values |= tls_initial(listener)
     values["expected"] = listener.edit_number
     values["start"] = listener.status == ListenerStatus.RUNNING
     return values

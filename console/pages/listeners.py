@@ -17,6 +17,7 @@ from balancer.exceptions import BalancerError
 from balancer.models import Listener, LoadBalancer
 from balancer.rights import Right
 from balancer.selectors.access_lists import count_entries, list_access_lists
+from balancer.selectors.certificates import list_certificates
 from balancer.selectors.forwarding_rules import count_rules
 from balancer.selectors.health import ListenerHealth, get_listener_health, get_listeners_health
 from balancer.selectors.listeners import get_listener
@@ -124,6 +125,7 @@ def create_listener(
         groups=_groups(request, load_balancer),
         https_ports=_https_ports(request, load_balancer),
         access_lists=_access_lists(request, load_balancer),
+        certificates=_certificates(request, load_balancer),
     )
     status = None
     if request.method == "POST" and form.is_valid():
@@ -158,6 +160,7 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
         groups=_groups(request, load_balancer, listener),
         https_ports=_https_ports(request, load_balancer),
         access_lists=_access_lists(request, load_balancer),
+        certificates=_certificates(request, load_balancer),
         listener=listener,
     )
     status = None
@@ -193,6 +196,11 @@ def _groups(
 def _access_lists(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
     region_id = load_balancer.region.public_id
     return count_entries(list_access_lists(user=request.user, region_id=region_id))
+
+
+def _certificates(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Any:
+    region_id = load_balancer.region.public_id
+    return list_certificates(user=request.user, region_id=region_id)
 
 
 def _https_ports(request: HtmxHttpRequest, load_balancer: LoadBalancer) -> Iterable[int]:

@@ -6,6 +6,7 @@ from console.pages import (
     access_lists,
     activity,
     backend_servers,
+    certificates,
     forwarding_rules,
     idc_servers,
     listeners,
@@ -25,6 +26,8 @@ LISTENER = f"{INSTANCE}/listeners/<slug:listener_id>"
 ACCESS_LISTS = f"{REGION}/access-lists"
 ACCESS_LIST = f"{ACCESS_LISTS}/<slug:access_list_id>"
 RULE = f"{LISTENER}/rules/<slug:rule_id>"
+CERTIFICATES = f"{REGION}/certificates"
+CERTIFICATE = f"{CERTIFICATES}/<slug:certificate_id>"
 DEFAULT_GROUP = f"{INSTANCE}/default-group"
 
 urlpatterns = [
@@ -43,6 +46,11 @@ urlpatterns = [
     path(f"{ACCESS_LIST}/add", access_lists.add_networks, name="access-list-add"),
     path(f"{ACCESS_LIST}/remove", access_lists.remove_networks, name="access-list-remove"),
     path(f"{ACCESS_LIST}/delete", access_lists.delete_access_list, name="access-list-delete"),
+    path(CERTIFICATES, certificates.list_certificates, name="certificate-list"),
+    path(f"{CERTIFICATES}/new", certificates.upload_certificate, name="certificate-upload"),
+    path(f"{CERTIFICATE}/replace", certificates.replace_certificate, name="certificate-replace"),
+    path(f"{CERTIFICATE}/rename", certificates.rename_certificate, name="certificate-rename"),
+    path(f"{CERTIFICATE}/delete", certificates.delete_certificate, name="certificate-delete"),
     path(f"{REGION}/instances", load_balancers.list_load_balancers, name="load-balancer-list"),
     path(
         f"{REGION}/instances/new", load_balancers.create_load_balancer, name="load-balancer-create"
