@@ -1,13 +1,17 @@
 """Turns the proxies' running sums into figures per second; pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Sums = Mapping[str, float]
 Sample = Mapping[str, Mapping[str, Sums]]
 """Node -> listener -> running sums since the node's start."""
 
 ACTIVE = "active_connections"
+TIMED_REQUESTS = "timed_requests_per_s"
+REQUEST_SECONDS = "request_seconds_per_s"
+"""How long the timed requests of a second took together; such sums add up over listeners."""
 _RATES = {
     "accepted": "connections_per_s",
     "requests": "requests_per_s",
@@ -16,6 +20,8 @@ _RATES = {
     "packets_in": "packets_in_per_s",
     "packets_out": "packets_out_per_s",
     "packets_dropped": "packets_dropped_per_s",
+    "retries": "retries_per_s",
+    "time_s": REQUEST_SECONDS,
 }
 
 
@@ -24,7 +30,18 @@ def read_sums(counted: Mapping[str, Any]) -> dict[str, float]:
     sums = {figure: float(counted.get(counter, 0)) for counter, figure in _RATES.items()}
     for status_class, number in counted.get("responses", {}).items():
         sums[f"responses_{status_class}_per_s"] = float(number)
+    sums["own_answers_per_s"] = float(sum(counted.get("own_answers", {}).values()))
+    sums[TIMED_REQUESTS] = float(sum(counted.get("times", {}).values()))
     return sums | {ACTIVE: float(counted.get("active", 0))}
+
+
+def average_ms(seconds: Mapping[T, float], requests: Mapping[T, float]) -> dict[T, float]:
+    """Return the average response time wherever there were requests."""
+    return {
+        at: 1000 * seconds[at] / number
+        for at, number in requests.items()
+        if number > 0 and at in seconds
+    }
 
 
 def rates(before: Sample, after: Sample, elapsed_s: float) -> dict[str, dict[str, float]]:

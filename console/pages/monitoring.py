@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from balancer.domain.metrics import REQUEST_SECONDS, TIMED_REQUESTS, average_ms
 from balancer.rights import Right
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.metrics import list_metric_points
@@ -22,6 +23,7 @@ RANGES = (
     ("24h", "24 hours", timedelta(hours=24)),
     ("7d", "7 days", timedelta(days=7)),
 )
+RESPONSE_MS = "response_ms"
 CHARTS = (
     # title, unit, (metric, label) for each line
     ("Requests per second", "/s", (("requests_per_s", "Requests"),)),
@@ -41,6 +43,12 @@ CHARTS = (
         "Responses per second",
         "/s",
         tuple((f"responses_{first}xx_per_s", f"{first}xx") for first in range(2, 6)),
+    ),
+    ("Average response time", "ms", ((RESPONSE_MS, "From request to end of answer"),)),
+    (
+        "Trouble with servers per second",
+        "/s",
+        (("retries_per_s", "Retries"), ("own_answers_per_s", "Answered or closed by the proxy")),
     ),
 )
 PLOT_WIDTH = 600
@@ -107,6 +115,8 @@ def charts_of(subject_id: str, since: datetime, until: datetime) -> list[Chart]:
     points: dict[str, list[tuple[datetime, float]]] = {}
     for point in list_metric_points(subject_id=subject_id, since=since):
         points.setdefault(point.metric, []).append((point.at, point.value))
+    seconds, requests = (dict(points.get(each, ())) for each in (REQUEST_SECONDS, TIMED_REQUESTS))
+    points[RESPONSE_MS] = sorted(average_ms(seconds, requests).items())
     return [_chart(title, unit, lines, points, since, until) for title, unit, lines in CHARTS]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from balancer.domain.metrics import rates, read_sums
+from balancer.domain.metrics import average_ms, rates, read_sums
 
 BEFORE = {"n1": {"lsn": {"requests_per_s": 100.0, "active_connections": 7.0}}}
 
@@ -48,7 +48,9 @@ def test_rates(before, after, expected):
 
 def test_counters_are_read_under_the_names_of_their_figures():
     counted = {"accepted": 1, "active": 2, "requests": 3, "bytes_in": 4, "bytes_out": 5}
-    counted |= {"packets_in": 7, "packets_out": 8, "packets_dropped": 9}
+    counted |= {"packets_in": 7, "packets_out": 8, "packets_dropped": 9, "retries": 10}
+    counted |= {"own_answers": {"no_weight": 1, "bad_request": 2}, "time_s": 0.5}
+    counted |= {"times": {"0.001": 4, "inf": 1}}
     assert read_sums(counted | {"responses": {"2xx": 6}}) == {
         "connections_per_s": 1.0,
         "active_connections": 2.0,
@@ -59,4 +61,15 @@ def test_counters_are_read_under_the_names_of_their_figures():
         "packets_out_per_s": 8.0,
         "packets_dropped_per_s": 9.0,
         "responses_2xx_per_s": 6.0,
+        "retries_per_s": 10.0,
+        "own_answers_per_s": 3.0,
+        "request_seconds_per_s": 0.5,
+        "timed_requests_per_s": 5.0,
     }
+
+
+def test_average_is_of_all_requests_and_is_missing_where_there_were_none():
+    """Sums of two listeners give the average of their requests, not of their averages."""
+    seconds = {1: 0.1 + 0.9, 2: 0.0, 3: 0.5}
+    requests = {1: 1.0 + 99.0, 2: 0.0, 4: 2.0}
+    assert average_ms(seconds, requests) == {1: 10.0}

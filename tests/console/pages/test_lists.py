@@ -195,6 +195,23 @@ def test_monitoring_draws_measured_figures(viewer, page, estate):
     check_markup(text)
 
 
+def test_monitoring_draws_the_average_response_time(viewer, page, estate):
+    """Ten requests a second that took half a second together: 50 ms each."""
+    at = timezone.now() - timedelta(minutes=2)
+    for metric, value in [("request_seconds_per_s", 0.5), ("timed_requests_per_s", 10.0)]:
+        MetricPoint.objects.create(
+            subject_id=estate.load_balancer.public_id,
+            metric=metric,
+            at=at,
+            period_s=60,
+            value=value,
+        )
+    text = shown(viewer.get(f"{page}/monitoring"))
+    chart = text.split("Average response time")[1].split("</section>")[0]
+    assert "<strong>50 ms</strong>" in chart
+    check_markup(text)
+
+
 def test_scope_of_another_instance_shows_this_one(viewer, page, estate):
     other = estate.add_load_balancer("127.88.0.9")
     text = shown(viewer.get(f"{page}/monitoring?scope={other.public_id}&range=nonsense"))
