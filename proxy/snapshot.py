@@ -370,12 +370,18 @@ def _validate_group(group: ServerGroup) -> None:
         f"group {group.id}: two servers have the same id",
     )
     for server in group.servers:
-        place = f"group {group.id}, server {server.id}"
-        _require(_is_address(server.address), f"{place}: address {server.address!r} is no IPv4")
-        _require(0 <= server.weight <= MAX_WEIGHT, f"{place}: weight {server.weight} not 0-100")
-        _require(
-            server.port is None or _is_port(server.port), f"{place}: port {server.port} not usable"
-        )
+        if fault := _fault_of(server):
+            raise SnapshotInvalid(f"group {group.id}, server {server.id}: {fault}")
+
+
+def _fault_of(server: Server) -> str | None:
+    if not _is_address(server.address):
+        return f"address {server.address!r} is no IPv4"
+    if not 0 <= server.weight <= MAX_WEIGHT:
+        return f"weight {server.weight} not 0-100"
+    if server.port is not None and not _is_port(server.port):
+        return f"port {server.port} not usable"
+    return None
 
 
 def _validate_listener(listener: Listener, groups: Mapping[str, ServerGroup]) -> None:
@@ -679,15 +685,30 @@ def _from_text(cls: type[T], text: str | bytes) -> T:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise SnapshotInvalid(f"not JSON: {error}") from error
-    return typing.cast("T", _decoder(typing.cast("Any", cls))(raw, cls.__name__))
+    try:
+        return typing.cast("T", _decoder(typing.cast("Any", cls))(raw))
+    except _Misfit as misfit:
+        place = "".join([cls.__name__, *reversed(misfit.trail)])
+        raise SnapshotInvalid(f"{place}: {misfit}") from None
 
 
-_Decoder = Callable[[Any, str], Any]
+class _Misfit(ValueError):
+    """Raw JSON that is not of the annotated type; the trail leads to it from within outwards."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.trail: list[str] = []
+
+
+_Decoder = Callable[[Any], Any]
 
 
 @functools.cache
 def _decoder(expected: Any) -> _Decoder:
-    """Return what turns raw JSON into the annotated type, or says at which place it is not one."""
+    """Return what turns raw JSON into the annotated type, or says where it is not one.
+
+    A proxy decodes thousands of servers between two requests, so places are named on failure only.
+    """
     origin = typing.get_origin(expected)
     if origin is types.UnionType:
         return _optional_decoder(expected)
@@ -705,43 +726,63 @@ def _decoder(expected: Any) -> _Decoder:
 def _optional_decoder(expected: Any) -> _Decoder:
     [member] = [each for each in typing.get_args(expected) if each is not types.NoneType]
     decode_member = _decoder(member)
-    return lambda raw, place: None if raw is None else decode_member(raw, place)
+    return lambda raw: None if raw is None else decode_member(raw)
 
 
 def _tuple_decoder(decode_item: _Decoder) -> _Decoder:
-    def decode(raw: Any, place: str) -> Any:
-        _require(isinstance(raw, list), f"{place}: an array is needed")
-        return tuple(decode_item(each, f"{place}[{at}]") for at, each in enumerate(raw))
+    def decode(raw: Any) -> Any:
+        if not isinstance(raw, list):
+            raise _Misfit("an array is needed")
+        items: list[Any] = []
+        try:
+            for each in raw:
+                items.append(decode_item(each))  # noqa: PERF401 (their number tells the place)
+        except _Misfit as misfit:
+            misfit.trail.append(f"[{len(items)}]")
+            raise
+        return tuple(items)
 
     return decode
 
 
 def _mapping_decoder(decode_item: _Decoder) -> _Decoder:
-    def decode(raw: Any, place: str) -> Any:
-        _require(isinstance(raw, dict), f"{place}: an object is needed")
-        return {key: decode_item(each, f"{place}.{key}") for key, each in raw.items()}
+    def decode(raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            raise _Misfit("an object is needed")
+        return _decode_members(raw, lambda key: decode_item)
 
     return decode
+
+
+def _decode_members(raw: dict[str, Any], decoder_of: Callable[[str], _Decoder]) -> dict[str, Any]:
+    members, key = {}, ""
+    try:
+        for key, each in raw.items():
+            members[key] = decoder_of(key)(each)
+    except _Misfit as misfit:
+        misfit.trail.append(f".{key}")
+        raise
+    return members
 
 
 def _enum_decoder(expected: type[StrEnum]) -> _Decoder:
     values = {each.value: each for each in expected}
 
-    def decode(raw: Any, place: str) -> Any:
+    def decode(raw: Any) -> Any:
         if isinstance(raw, str) and raw in values:
             return values[raw]
-        raise SnapshotInvalid(f"{place}: {raw!r} is not one of {', '.join(values)}")
+        raise _Misfit(f"{raw!r} is not one of {', '.join(values)}")
 
     return decode
 
 
 def _plain_decoder(expected: type) -> _Decoder:
-    def decode(raw: Any, place: str) -> Any:
+    def decode(raw: Any) -> Any:
         if type(raw) is expected:
             return raw
         if expected is float and type(raw) is int:
             return float(raw)
-        raise SnapshotInvalid(f"{place}: {expected.__name__} is needed, not {raw!r}")
+        raise _Misfit(f"{expected.__name__} is needed, not {raw!r}")
 
     return decode
 
@@ -751,15 +792,14 @@ def _dataclass_decoder(expected: Any) -> _Decoder:
     decoders = {name: _decoder(hint) for name, hint in hints.items()}
     required = {each.name for each in dataclasses.fields(expected) if _is_required(each)}
 
-    def decode(raw: Any, place: str) -> Any:
-        _require(isinstance(raw, dict), f"{place}: an object is needed")
-        if unknown := raw.keys() - decoders.keys():
-            raise SnapshotInvalid(f"{place}: unknown field {', '.join(sorted(unknown))}")
-        if missing := required - raw.keys():
-            raise SnapshotInvalid(f"{place}: missing field {', '.join(sorted(missing))}")
-        return expected(
-            **{name: decoders[name](each, f"{place}.{name}") for name, each in raw.items()}
-        )
+    def decode(raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            raise _Misfit("an object is needed")
+        if not raw.keys() <= decoders.keys():
+            raise _Misfit(f"unknown field {', '.join(sorted(raw.keys() - decoders.keys()))}")
+        if not required <= raw.keys():
+            raise _Misfit(f"missing field {', '.join(sorted(required - raw.keys()))}")
+        return expected(**_decode_members(raw, decoders.__getitem__))
 
     return decode
 

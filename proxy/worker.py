@@ -5,12 +5,14 @@ channel.
 """
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,14 @@ TEND_INTERVAL_S = 0.25
 STOP_BOUND_S = 4.0
 """How long requests in flight may go on when the worker is told to stop."""
 STOP_POLL_S = 0.05
+LARGE_TEXT = 32 * 1024
+"""A snapshot of so many characters takes more than a millisecond to decode."""
+GIVE_WAY_S = 0.001
+"""How long another thread may keep the one that serves from going on."""
 
 logger = logging.getLogger(__name__)
+
+Handler = Callable[[Body, list[int]], Awaitable[None] | None]
 
 
 class Worker:
@@ -52,7 +60,8 @@ class Worker:
         self.stopping = asyncio.Event()
         self._drain_limit_s = 0.0
         self._channel = Channel(loop, sock, self._on_message, self._on_parent_gone)
-        self._handlers = {
+        self._inbox: asyncio.Queue[tuple[str, Body, list[int]]] = asyncio.Queue()
+        self._handlers: Mapping[str, Handler] = {
             "apply": self._apply,
             "listen": self._listen,
             "remove": self._remove,
@@ -68,6 +77,7 @@ class Worker:
         self._channel.send("ready", {})
         async with asyncio.TaskGroup() as group:
             jobs = [
+                group.create_task(self._obey()),
                 group.create_task(self._report_counters()),
                 group.create_task(self._tend()),
                 group.create_task(self._flush_log()),
@@ -115,26 +125,38 @@ class Worker:
             self.server.tend()
 
     def _on_message(self, kind: str, body: Body, descriptors: list[int]) -> None:
-        self._handlers[kind](body, descriptors)
+        self._inbox.put_nowait((kind, body, descriptors))
+
+    async def _obey(self) -> None:
+        """Do what the parent says, in its order; traffic has its turn after each message."""
+        while True:
+            kind, body, descriptors = await self._inbox.get()
+            try:
+                done = self._handlers[kind](body, descriptors)
+                if done is not None:
+                    await done
+            except Exception:
+                logger.exception("a message of the parent failed", extra={"kind": kind})
+            await asyncio.sleep(0)
 
     def _on_parent_gone(self) -> None:
         """Without its parent nobody could tell this worker anything any more."""
         if not self.stopping.is_set():
             os._exit(1)
 
-    def _apply(self, body: Body, descriptors: list[int]) -> None:
+    async def _apply(self, body: Body, descriptors: list[int]) -> None:
         """Put a snapshot in force; one that fails here leaves what was in force before."""
         load_balancer, version = body["load_balancer"], body["version"]
         answer: dict[str, Any] = {"load_balancer": load_balancer, "version": version}
         try:
-            self.server.adopt(Snapshot.from_json(body["snapshot"]))
+            self.server.adopt(await _decode(body["snapshot"]))
         except Exception as error:
             logger.exception("a snapshot could not be applied", extra=answer)
             answer["error"] = f"{type(error).__name__}: {error}"
         self.server.stop_listening(load_balancer, set(body["kept"]))
         self._listen(body, descriptors)
         self._channel.send("applied", answer)
-        self._prepare()
+        self._loop.call_soon(self._prepare)
 
     def _prepare(self) -> None:
         """Let schedulers do their work ahead in small parts, between which others are served."""
@@ -174,6 +196,13 @@ class Worker:
         self.stopping.set()
 
 
+async def _decode(text: str) -> Snapshot:
+    """Return the snapshot; while a large one is decoded, traffic goes on."""
+    if len(text) < LARGE_TEXT:
+        return Snapshot.from_json(text)
+    return await asyncio.to_thread(Snapshot.from_json, text)
+
+
 async def _serve(
     channel: socket.socket, phase: float, http_limits: HttpLimits, access_log: AccessLog | None
 ) -> None:
@@ -197,6 +226,9 @@ def main(arguments: list[str]) -> None:
     http_limits = HttpLimits(**json.loads(arguments[5]))
     access_log = AccessLog(LogFile(Path(arguments[6]))) if arguments[6:] else None
     channel = socket.socket(fileno=descriptor)
+    sys.setswitchinterval(GIVE_WAY_S)
+    # What was imported is never garbage: looking for it would hold up traffic.
+    gc.freeze()
     asyncio.run(_serve(channel, index / count, http_limits, access_log))
 
 

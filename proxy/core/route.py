@@ -5,7 +5,7 @@ the route before it stands.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from proxy.core.health import UNCHECKED, Availability, Target
 from proxy.core.reasons import ChosenBy, Reason
@@ -238,7 +238,8 @@ def _target(
     if known and same_check and known.weight == server.weight:
         return known
     if known and same_check:
-        return replace(known, weight=server.weight)
+        probe, earlier = known.probe, known.earlier_probes
+        return Target(server.id, server.address, port, server.weight, probe, earlier, is_secondary)
     check = settings.health_check
     probe = probe_id(server.address, port, check) if check and not is_secondary else None  # S37
     earlier = (

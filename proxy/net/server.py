@@ -167,8 +167,10 @@ class ProxyServer:
         self._closing.discard(service)
 
     def _count_uses(self, generation: Generation | None, previous: Generation | None) -> None:
-        self._uses.update(_places(generation))
-        left = _places(previous)
+        places, left = _places(generation), _places(previous)
+        if places == left:
+            return
+        self._uses.update(places)
         self._uses.subtract(left)
         for place in left:
             if self._uses[place] <= 0:
@@ -179,5 +181,5 @@ class ProxyServer:
 def _places(generation: Generation | None) -> collections.Counter[tuple[str, int]]:
     plans = generation.listeners.values() if generation else ()
     return collections.Counter(
-        (target.address, target.port) for plan in plans for target in plan.targets
+        [(target.address, target.port) for plan in plans for target in plan.targets]
     )
