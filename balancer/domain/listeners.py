@@ -8,12 +8,14 @@ from balancer.constants import (
     CHECK_INTERVAL_RANGE_S,
     CHECK_THRESHOLD_RANGE,
     CHECK_TIMEOUT_RANGE_S,
+    DRAIN_TIMEOUT_RANGE_S,
     ESTABLISHED_TIMEOUT_RANGE_S,
     FAILOVER_THRESHOLD_RANGE,
     IDLE_TIMEOUT_RANGE_S,
     MAX_DOMAIN_CHARACTERS,
     MAX_PATH_CHARACTERS,
     MAX_UDP_CHECK_CHARACTERS,
+    PERSISTENCE_TIMEOUT_RANGE_S,
     REQUEST_TIMEOUT_RANGE_S,
 )
 from balancer.domain.names import check_group_name, check_listener_description
@@ -61,12 +63,14 @@ _RANGES: Final[Mapping[str, tuple[tuple[int, int], str]]] = {
     "check_unhealthy_threshold": (CHECK_THRESHOLD_RANGE, "Unhealthy threshold"),
     "idle_timeout_s": (IDLE_TIMEOUT_RANGE_S, "Idle timeout in seconds"),
     "request_timeout_s": (REQUEST_TIMEOUT_RANGE_S, "Request timeout in seconds"),
+    "persistence_timeout_s": (PERSISTENCE_TIMEOUT_RANGE_S, "Persistence timeout in seconds"),
     "established_timeout_s": (ESTABLISHED_TIMEOUT_RANGE_S, "Connection timeout in seconds"),
 }
 
 
 _OPTIONAL_RANGES: Final[Mapping[str, tuple[tuple[int, int], str]]] = {
     "failover_threshold": (FAILOVER_THRESHOLD_RANGE, "Failover threshold"),
+    "drain_timeout_s": (DRAIN_TIMEOUT_RANGE_S, "Drain timeout in seconds"),
 }
 
 

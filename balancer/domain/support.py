@@ -27,10 +27,6 @@ SUPPORTED_SCHEDULERS: Final = (
 ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     # option: (the one value in force, its name for people)
     "bandwidth_mbps": (UNLIMITED_BANDWIDTH_MBPS, "A peak bandwidth"),
-    "persistence_timeout_s": (0, "Session persistence by source address"),
-    "drain_enabled": (False, "Connection draining"),
-    "drain_timeout_s": (None, "Connection draining"),
-    "proxy_protocol_v2": (False, "PROXY protocol v2"),
     "syn_proxy": (False, "SYN proxy"),
 }
 
@@ -62,6 +58,10 @@ ONLY_FOR: Final[Mapping[str, tuple[tuple[Protocol, ...], Any, str]]] = {
     "sticky_kind": (_HTTP, "", "Session persistence by cookie"),
     "cookie_timeout_s": (_HTTP, None, "Session persistence by cookie"),
     "cookie_name": (_HTTP, "", "Session persistence by cookie"),
+    "persistence_timeout_s": (_LAYER_4, 0, "Session persistence by source address"),
+    "drain_enabled": (_LAYER_4, False, "Connection draining"),
+    "drain_timeout_s": (_LAYER_4, None, "A drain timeout"),
+    "proxy_protocol_v2": (_LAYER_4, False, "PROXY protocol v2"),
     "failover_enabled": (_LAYER_4, False, "Two-group failover"),  # S30
     "primary_group": (_LAYER_4, None, "A primary group"),
     "secondary_group": (_LAYER_4, None, "A secondary group"),

@@ -1,5 +1,6 @@
 """What the health checks know of servers, listeners and groups, in words."""
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from balancer.domain.health import shard_of
 from balancer.feed import Evidence, FeedUnavailable, read_evidence
 from balancer.models import BackendServer, ForwardingRule, Listener, LoadBalancer, ServerGroup
 from balancer.models.listener import HealthCheckSettings
-from balancer.selectors.traffic import list_failed_over
+from balancer.selectors.traffic import Present, read_present
 from balancer.snapshot.checks import compile_check
 from proxy.snapshot import GroupKind, HealthCheck, HealthStatus, ServerRole, probe_id
 
@@ -33,13 +34,17 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ServerHealth:
-    """What is known of one server; ``since`` is when it became so, or was last heard of."""
+    """What is known of one server; ``since`` is when it became so, or was last heard of.
+
+    ``leftover`` counts the connections that are still open there although it gets no new ones.
+    """
 
     status: HealthStatus
     word: str
     reason: str
     since: datetime | None = None
     is_stale: bool = False
+    leftover: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,8 @@ class ListenerHealth:
     """One word for a listener, with its servers and the port each is asked at.
 
     ``total`` counts the servers that are checked; without checks, all of them. ``is_failed_over``
-    tells that a proxy says so of two-group failover.
+    tells that a proxy says so of two-group failover. ``leftover`` counts the connections at all
+    servers that get no new ones, removed ones too.
     """
 
     word: str
@@ -55,6 +61,7 @@ class ListenerHealth:
     total: int
     servers: Sequence[tuple[BackendServer, int | None, ServerHealth]] = ()
     is_failed_over: bool = False
+    leftover: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,15 @@ def get_group_health(
         idle = _not_checked("No running listener uses this group.")
         return {server.public_id: idle for server in servers}
     found = _examine([(use, server) for use in uses for server in servers])
-    return {server.public_id: _worst(found[use, server.pk] for use in uses) for server in servers}
+    users = {use.listener.pk: use.listener for use in uses}.values()
+    present = read_present(users, servers)
+    return {
+        server.public_id: replace(
+            _worst(found[use, server.pk] for use in uses),
+            leftover=present.left_at(server.public_id, users),
+        )
+        for server in servers
+    }
 
 
 def get_listener_health(listener: Listener) -> ListenerHealth:
@@ -110,6 +125,7 @@ def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, Listener
         for pk, used in uses.items()
     }
     found = _examine([pair for pk in running for pair in pairs[pk]])
+    present = read_present(running.values(), itertools.chain.from_iterable(servers.values()))
     stopped = _not_checked("The listener is stopped.")
     health: dict[str, ListenerHealth] = {}
     for listener in listeners:
@@ -121,9 +137,24 @@ def get_listeners_health(listeners: Iterable[Listener]) -> Mapping[str, Listener
         else:
             rows = _each_once([(server, stopped) for _, server in pairs[listener.pk]])
             health[listener.public_id] = _listener_health(NOT_RUNNING, 0, listener, rows)
-    for public_id in list_failed_over(running.values()):
-        health[public_id] = replace(health[public_id], is_failed_over=True)
-    return health
+    return {
+        public_id: _with_present(health[public_id], listener, present)
+        for public_id, listener in ((each.public_id, each) for each in listeners)
+    }
+
+
+def _with_present(health: ListenerHealth, listener: Listener, present: Present) -> ListenerHealth:
+    """Return the health with what the proxies say of the listener."""
+    rows = [
+        (server, port, replace(known, leftover=present.left_at(server.public_id, [listener])))
+        for server, port, known in health.servers
+    ]
+    return replace(
+        health,
+        servers=rows,
+        is_failed_over=listener.public_id in present.failed_over,
+        leftover=sum(present.leftover.get(listener.public_id, {}).values()),
+    )
 
 
 def _each_once(

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
 from balancer.constants import DEFAULT_UDP_CHECK_INTERVAL_S, DEFAULT_UDP_CHECK_TIMEOUT_S
+from balancer.domain.draining import check_draining, check_no_useless_timeout
 from balancer.domain.listeners import (
     CHECK_KINDS_OF_PROTOCOL,
     check_options,
@@ -66,7 +67,7 @@ def create_listener(
     )
     _check_port_free(load_balancer, protocol, port)
     options = check_defaults(protocol) | options
-    options = settle_groups(Listener(), options)
+    options = _settle(Listener(), options)
     options["name"] = options.get("name") or f"{protocol}_{port}"
     access_lists = lock_access_lists(options.pop("access_lists", ()))
     listener = Listener(
@@ -105,7 +106,7 @@ def update_listener(
     load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
     listener = _lock_listener(listener.pk)
     check_fresh(listener, expected)
-    changes = settle_groups(listener, without_access(changes))
+    changes = _settle(listener, without_access(changes))
     had = list(listener.access_lists.order_by("pk"))
     has = lock_access_lists(changes.pop("access_lists")) if "access_lists" in changes else had
     changed = {name: value for name, value in changes.items() if getattr(listener, name) != value}
@@ -243,9 +244,18 @@ def check_defaults(protocol: str) -> dict[str, Any]:
     return defaults
 
 
+def _settle(listener: Listener, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with those that go because others have made them useless."""
+    drains = given.get("drain_enabled", listener.drain_enabled)
+    check_no_useless_timeout(is_enabled=drains, timeout_s=given.get("drain_timeout_s"))
+    settled = settle_groups(listener, given)
+    return settled if drains else settled | {"drain_timeout_s": None}
+
+
 def _check_whole(listener: Listener) -> None:
     """Hold options against each other, as they stand together after a change."""
     check_groups(listener)
+    check_draining(is_enabled=listener.drain_enabled, timeout_s=listener.drain_timeout_s)
     _check_redirect(listener)
     check_listener_tls(listener)
     check_udp_answer(listener.check_request, listener.check_expected_answer)

@@ -15,6 +15,7 @@ from balancer.constants import (
     MAX_NAME_CHARACTERS,
     MAX_UDP_CHECK_CHARACTERS,
 )
+from balancer.domain.draining import check_draining
 from balancer.domain.listeners import (
     CHECK_KINDS_OF_PROTOCOL,
     check_group_kind,
@@ -35,6 +36,7 @@ from console.forms.health_check import (
 from console.forms.listener_access import AccessFields, access_initial
 from console.forms.listener_failover import FailoverFields, check_failover_choice
 from console.forms.listener_http import MESSAGE_OPTIONS, HttpFields
+from console.forms.listener_layer4 import DEFAULT_DRAIN_TIMEOUT_S, Layer4Fields
 from console.forms.listener_persistence import (
     PERSISTENCE_FIELDS,
     PersistenceFields,
@@ -85,7 +87,13 @@ PROTOCOL_ONLY = {
 
 
 class ListenerForm(
-    HttpFields, TlsFields, PersistenceFields, AccessFields, FailoverFields, HealthCheckFields
+    HttpFields,
+    TlsFields,
+    PersistenceFields,
+    AccessFields,
+    FailoverFields,
+    Layer4Fields,
+    HealthCheckFields,
 ):
     """What a listener is, where its requests go and how its servers are checked."""
 
@@ -178,6 +186,8 @@ class ListenerForm(
         values = super().clean() or {}
         for name in self._unused():
             self.errors.pop(name, None)
+        if self.protocol_value != Protocol.TCP:
+            self.errors.pop("check_kind", None)  # there is one kind, and nothing to choose
         for question in threshold_checks(values):
             self._ask(question)
         if "port" in self.fields:
@@ -192,6 +202,9 @@ class ListenerForm(
         if (group := options.get("server_group")) is not None:
             self._ask(partial(check_group_kind, group.kind, protocol=protocol))
         self._ask(persistence_check(options))
+        timeout_s = options.get("drain_timeout_s")
+        drains = bool(options.get("drain_enabled"))
+        self._ask(partial(check_draining, is_enabled=drains, timeout_s=timeout_s))
         request, answer = options.get("check_request", ""), options.get("check_expected_answer", "")
         self._ask(partial(check_udp_answer, request, answer))
         self._ask(self.check_access_options)
@@ -217,7 +230,7 @@ class ListenerForm(
     def _unused(self) -> tuple[str, ...]:
         """Name the fields that protocol and check leave out; the page does not even show them."""
         protocol = self.protocol_value
-        unused = self.unused_by_failover(protocol)
+        unused = self.unused_by_failover(protocol) + self.unused_of_layer4(protocol)
         own = PROTOCOL_ONLY.get(Protocol(protocol), ())
         others = itertools.chain.from_iterable(PROTOCOL_ONLY.values())
         unused += tuple(name for name in others if name not in own)
@@ -241,9 +254,17 @@ class ListenerForm(
         if values.get("server_group") is not None:
             values["backend_port"] = None
         join_expected_classes(values)
-        for name in ("backend_port", "check_port", "failover_threshold", "redirect_port"):
+        for name in (
+            "backend_port",
+            "check_port",
+            "failover_threshold",
+            "drain_timeout_s",
+            "redirect_port",
+        ):
             if name in values:
                 values[name] = values[name] or None
+        if "persistence_timeout_s" in values:
+            values["persistence_timeout_s"] = values["persistence_timeout_s"] or 0
         return values | self.access_options()
 
 
@@ -261,6 +282,7 @@ def initial_of(listener: Listener) -> dict[str, Any]:
     values |= initial_persistence(listener)
     values |= access_initial(listener)
     values |= tls_initial(listener)
+    values["drain_timeout_s"] = listener.drain_timeout_s or DEFAULT_DRAIN_TIMEOUT_S
     values["expected"] = listener.edit_number
     values["start"] = listener.status == ListenerStatus.RUNNING
     return values

@@ -12,8 +12,11 @@ from proxy.core.failover import FailoverRoute
 from proxy.core.health import Target
 from proxy.core.http.events import RequestHead
 from proxy.core.marks import Marks
+from proxy.core.persistence import PersistentRoute
+from proxy.core.proxy_protocol import ProxyHeader
 from proxy.core.route import Route, RouteSettings
 from proxy.core.routing import RuleTable
+from proxy.core.scheduling.scheduler import Peer
 from proxy.core.stickiness import Stickiness
 from proxy.snapshot import (
     ForwardingRule,
@@ -41,7 +44,7 @@ class ListenerPlan:
     the usual ones is read or written, so that the short way of simple requests may be taken.
     ``access`` None: everybody may connect.
     ``layer4_route`` is where connections and packets go: like ``route``, but over two groups where
-    the listener fails over.
+    the listener fails over. ``proxy_header`` None: servers are not told who their clients are.
     """
 
     __slots__ = (
@@ -58,6 +61,7 @@ class ListenerPlan:
         "layer4_route",
         "listener",
         "load_balancer",
+        "proxy_header",
         "route",
         "rule_routes",
         "targets",
@@ -85,6 +89,7 @@ class ListenerPlan:
         self._phase = phase
         self.route: Route = self._route(snapshot, listener, before.route if before else None)
         self.has_failover = listener.failover is not None
+        self.proxy_header = _proxy_header(listener, self._destination)
         self.layer4_route = self._layer4_route(snapshot, before)
         known_rules = before.rule_routes if before else {}
         self.rule_routes: Mapping[str, Route] = {
@@ -112,6 +117,10 @@ class ListenerPlan:
             use.health_check,
             self._destination,
         )
+        timeout_s = listener.persistence_timeout_s
+        if timeout_s and listener.protocol in LAYER_4_PROTOCOLS:
+            settings = replace(settings, scheduler=SchedulerName.SOURCE_HASH)
+            return PersistentRoute(settings, self._open_work, timeout_s, known)
         built = Route(settings, self._open_work, known, self._phase, rule)
         built.stickiness = _stickiness(snapshot, listener, use.sticky, settings.group, known)
         return built
@@ -170,6 +179,12 @@ class ListenerPlan:
     def prepare(self) -> bool:
         """Do a small part of the work ahead of picks and return whether more of it is left."""
         return any(each.prepare() for each in self._schedulers)
+
+
+def _proxy_header(listener: Listener, destination: Peer) -> ProxyHeader | None:
+    if not listener.proxy_protocol or listener.protocol not in LAYER_4_PROTOCOLS:
+        return None
+    return ProxyHeader(listener.protocol, destination)
 
 
 @dataclass(frozen=True, slots=True)

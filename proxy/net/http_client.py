@@ -12,10 +12,12 @@ with a reset, so that nobody takes it for the whole.
 
 import contextlib
 import socket
+from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from proxy.core.access_line import client_part
+from proxy.core.draining import Place
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, RequestHead
 from proxy.core.http.headers import BlockMemo
@@ -475,6 +477,9 @@ class HttpClient(Connection):
         """A server has left the plan: end what cannot go on without it."""
         if self._exchange is not None:
             self._exchange.release_removed()
+
+    def leave(self, places: Collection[Place]) -> None:
+        """Requests are short: listeners that understand them do not drain."""
 
     def _finish_last(self, *, lingers: bool) -> None:
         self._has_ended = True

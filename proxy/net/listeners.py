@@ -12,12 +12,14 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
-from proxy.core.generation import ListenerPlan
+from proxy.core.draining import Place, place_of
+from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
 from proxy.net.access_log import AccessLog
+from proxy.net.draining import Draining
 from proxy.net.metrics import ListenerCounters
 from proxy.net.reactor import READ, Reactor
 from proxy.net.splice import Pipe
@@ -46,6 +48,9 @@ class Connection(Protocol):
 
     def release_removed(self) -> None:
         """A server has left the plan: end what cannot go on without it."""
+
+    def leave(self, places: Collection[Place]) -> None:
+        """The time of these servers is over: end what is still open there."""
 
 
 ConnectionFactory = Callable[[Reactor, socket.socket, Peer, "ListenerService"], Connection]
@@ -97,6 +102,8 @@ class ListenerService:
         self.is_cutting = False
         self.connections: set[Connection] = set()
         self.is_paused = False
+        self._draining: Draining | None = None
+        self._set_draining()
         self._connect = connect
         self._guard = guard
         self._socket: socket.socket | None = None
@@ -123,14 +130,33 @@ class ListenerService:
 
     def adopt(self, plan: ListenerPlan) -> None:
         """Follow this plan from the next request or connection on."""
-        removed = _servers(self.plan) - _servers(plan)
+        removed = _places(self.plan) - _places(plan)
+        drained = self.drains
         self.plan = plan
-        if removed:
-            for _, address, port in removed:
-                self.upstreams.close_target(address, port)
+        self._set_draining()
+        for _, address, port in removed:
+            self.upstreams.close_target(address, port)
+        if self._draining is not None:
+            self._draining.remove(removed)
+        if removed or drained and not self.drains:
             for connection in list(self.connections):
                 connection.release_removed()
         self._forget_gone(plan)
+
+    @property
+    def drains(self) -> bool:
+        """Tell whether what is open at a server that leaves may go on for a time."""
+        return self._draining is not None
+
+    def may_go_on(self, target: Target) -> bool:
+        """Tell whether what is open at this server is spared, although the server leaves."""
+        return self._draining is not None and self._draining.is_open(target)
+
+    def _set_draining(self) -> None:
+        if self.plan.listener.drain_timeout_s is None:
+            self._draining = None
+        elif self._draining is None:
+            self._draining = Draining(self)
 
     def retire(self) -> None:
         """Leave new connections to another program; what is open here loses nothing."""
@@ -162,7 +188,8 @@ class ListenerService:
             "paused": int(self.is_paused),
             "failed_over": int(self.plan.layer4_route.is_failed_over),
         }
-        return self.counters.as_json(active=len(self.connections)) | state
+        leaving = self._draining.servers if self._draining is not None else frozenset()
+        return self.counters.as_json(len(self.connections), leaving) | state
 
     def abort(self) -> None:
         """Close every connection that is left."""
@@ -176,6 +203,8 @@ class ListenerService:
             self.resume()
         if self.plan.has_failover:
             self.plan.layer4_route.follow(self.availability, time.monotonic())
+        if self._draining is not None:
+            self._draining.tend()
 
     def resume(self) -> None:
         """Accept again after a pause, if there is room for it."""
@@ -253,5 +282,5 @@ def drop(client: socket.socket) -> None:
     client.close()
 
 
-def _servers(plan: ListenerPlan) -> set[tuple[str, str, int]]:
-    return {(target.server_id, target.address, target.port) for target in plan.targets}
+def _places(plan: ListenerPlan) -> set[Place]:
+    return {place_of(target) for target in plan.targets}

@@ -1,12 +1,12 @@
 """Traffic counters: plain integers on the hot path, sums and names only when they are reported."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from proxy.core.reasons import Reason
 
-GAUGES = frozenset({"active", "paused", "failed_over"})
+GAUGES = frozenset({"active", "draining", "paused", "failed_over"})
 """What tells of the present; the rest are sums."""
 CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 TIME_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -106,8 +106,11 @@ class ListenerCounters:
         """Count a request that a forwarding rule has taken."""
         self.rules[rule] = self.rules.get(rule, 0) + 1
 
-    def as_json(self, active: int) -> dict[str, Any]:
-        """Return the counters as they are reported; ``active`` are open client connections."""
+    def as_json(self, active: int, leaving: Collection[str] = ()) -> dict[str, Any]:
+        """Return the counters as they are reported.
+
+        ``active`` are open client connections; what is open at ``leaving`` servers is draining.
+        """
         return {
             "accepted": self.accepted,
             "active": active,
@@ -126,6 +129,7 @@ class ListenerCounters:
             "responses": {name: getattr(self, f"status_{name}") for name in CLASSES},
             "servers": {
                 server_id: {name: getattr(each, name) for name in ServerCounters.__slots__}
+                | {"draining": each.active if server_id in leaving else 0}
                 for server_id, each in self.servers.items()
             },
         }

@@ -9,9 +9,12 @@ nobody takes what it has for the whole.
 import errno
 import socket
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from proxy.core.draining import Place, place_of
 from proxy.core.generation import Target
+from proxy.core.proxy_protocol import ProxyHeader
 from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.metrics import ServerCounters
@@ -289,6 +292,17 @@ class TcpRelay:
         if self._trace is not None:
             self._trace.reach()
         self.deadline.touch(self.idle_timeout_s)
+        header = self.service.plan.proxy_header
+        if header is not None:
+            self._tell_client(header)
+
+    def _tell_client(self, header: ProxyHeader) -> None:
+        """Tell the server who the client is, before the client's first byte."""
+        assert self._server is not None
+        try:
+            self._server.send(header.header_for(self._peer))
+        except OSError:
+            self.abort()
 
     def _on_deadline(self) -> None:
         if self._server is not None:
@@ -319,14 +333,19 @@ class TcpRelay:
         """It goes on until its peers end it."""
 
     def release_removed(self) -> None:
-        """End the connection when its server has left the plan."""
+        """End the connection when its server has left the plan, unless the listener drains."""
         if self._target is None or self.service.plan.reaches(self._target):
             return
-        if self._server is not None:
-            self._close(End.PROXY_CUT)
-        else:
+        if self._server is None:
             self._drop_attempt()
             self._try_next_server()
+        elif not self.service.may_go_on(self._target):
+            self._close(End.PROXY_CUT)
+
+    def leave(self, places: Collection[Place]) -> None:
+        """End the connection when it is one to these servers, whose time is over."""
+        if self._target is not None and place_of(self._target) in places:
+            self._close(End.PROXY_CUT)
 
     def abort(self) -> None:
         """Reset both sides: a peer did so, or the listener ends."""

@@ -7,8 +7,10 @@ it is for plain connections.
 
 import contextlib
 import socket
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from proxy.core.draining import Place
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.http_client import HttpClient
 from proxy.net.tls_session import CIPHERTEXT_BYTES, TlsSession
@@ -102,6 +104,9 @@ class TlsHandshake(Connection):
         """The client of it will do so, as soon as there is one."""
 
     def release_removed(self) -> None:
+        """No server has to do with it yet."""
+
+    def leave(self, places: Collection[Place]) -> None:
         """No server has to do with it yet."""
 
     def close(self) -> None:

@@ -10,7 +10,9 @@ import errno
 import itertools
 import socket
 import time
+from collections.abc import Collection
 
+from proxy.core.draining import Place, place_of
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
 from proxy.core.reasons import Reason
@@ -51,6 +53,7 @@ class UdpSession:
         "_counters",
         "_front",
         "_has_asked",
+        "_header",
         "_plan",
         "_stamp",
         "_target",
@@ -75,6 +78,7 @@ class UdpSession:
         self._front = front
         self._has_asked = False
         self._plan: ListenerPlan = service.plan
+        self._header = _header_of(service.plan, client)
         self._stamp = 0
         self._target: Target | None = None
         self._upstream: socket.socket | None = None
@@ -96,7 +100,10 @@ class UdpSession:
         while self._upstream is not None or self._connect(tried):
             assert self._upstream is not None
             try:
-                self._upstream.send(packet)
+                if self._header is None:
+                    self._upstream.send(packet)
+                else:
+                    self._upstream.sendmsg((self._header, packet))
                 self._has_asked = True
             except OSError as error:
                 if error.errno in NOT_THE_SERVERS_FAULT:
@@ -142,8 +149,14 @@ class UdpSession:
         """It goes on until it has been silent for long enough."""
 
     def release_removed(self) -> None:
-        """End the session when its server has left the plan."""
-        if self._target is not None and not self.service.plan.reaches(self._target):
+        """End the session when its server has left the plan, unless the listener drains."""
+        target, service = self._target, self.service
+        if target and not service.plan.reaches(target) and not service.may_go_on(target):
+            self.close()
+
+    def leave(self, places: Collection[Place]) -> None:
+        """End the session when it is one with these servers, whose time is over."""
+        if self._target is not None and place_of(self._target) in places:
             self.close()
 
     def _end_idle(self) -> None:
@@ -175,15 +188,23 @@ class UdpSession:
                 self._trace.bytes_out += len(packet)
 
     def _follow_plan(self) -> None:
-        """Leave a server that should have no more packets of anybody."""
+        """Leave a server that should have no more packets of anybody.
+
+        One that was removed may have them while it drains; one that is down could do nothing with
+        them.
+        """
         service = self.service
         self._plan, now = service.plan, time.monotonic()
+        self._header = _header_of(service.plan, self.client)
         target = self._target
-        if target and not self._plan.layer4_route.keeps(
-            target.server_id, service.availability, now
-        ):
+        if target and not self._may_keep(target, now):
             self._disconnect()
         self._stamp = service.availability.stamp
+
+    def _may_keep(self, target: Target, now: float) -> bool:
+        if not self._plan.reaches(target) and self.service.may_go_on(target):
+            return True
+        return self._plan.layer4_route.keeps(target.server_id, self.service.availability, now)
 
     def _connect(self, tried: tuple[Target, ...]) -> bool:
         """Choose a server and open a socket for it; False when there is none."""
@@ -241,6 +262,11 @@ class UdpSession:
             assert target is not None
             counters.active -= 1
             self.service.plan.end_work(target)
+
+
+def _header_of(plan: ListenerPlan, client: Peer) -> bytes | None:
+    header = plan.proxy_header
+    return header.header_for(client) if header is not None else None
 
 
 class UdpListener(ListenerService):

@@ -9,12 +9,14 @@ from balancer.constants import (
     CHECK_THRESHOLD_RANGE,
     CHECK_TIMEOUT_RANGE_S,
     COOKIE_TIMEOUT_RANGE_S,
+    DRAIN_TIMEOUT_RANGE_S,
     ESTABLISHED_TIMEOUT_RANGE_S,
     FAILOVER_THRESHOLD_RANGE,
     IDLE_TIMEOUT_RANGE_S,
     MAX_NAME_CHARACTERS,
     MAX_PORT,
     MIN_PORT,
+    PERSISTENCE_TIMEOUT_RANGE_S,
     REQUEST_TIMEOUT_RANGE_S,
 )
 from balancer.models import AccessList, Listener
@@ -28,6 +30,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "check_timeout_s": CHECK_TIMEOUT_RANGE_S,
     "check_healthy_threshold": CHECK_THRESHOLD_RANGE,
     "check_unhealthy_threshold": CHECK_THRESHOLD_RANGE,
+    "persistence_timeout_s": PERSISTENCE_TIMEOUT_RANGE_S,
+    "drain_timeout_s": DRAIN_TIMEOUT_RANGE_S,
     "failover_threshold": FAILOVER_THRESHOLD_RANGE,
     "idle_timeout_s": IDLE_TIMEOUT_RANGE_S,
     "request_timeout_s": REQUEST_TIMEOUT_RANGE_S,

@@ -22,6 +22,9 @@ class ServerHealthSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
     since = serializers.DateTimeField(allow_null=True)
     is_stale = serializers.BooleanField()
+    draining_connections = serializers.IntegerField(
+        help_text="Open connections at a server that gets no new ones."
+    )
 
 
 class GroupHealthSerializer(serializers.Serializer[Any]):
@@ -40,6 +43,9 @@ class ListenerHealthSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     is_failed_over = serializers.BooleanField(
         help_text="Whether the secondary group of two-group failover serves now."
+    )
+    draining_connections = serializers.IntegerField(
+        help_text="Open connections at all servers that get no new ones, removed ones too."
     )
     servers = ServerHealthSerializer(many=True)
 
@@ -65,6 +71,7 @@ def server_health_facts(
         "reason": health.reason,
         "since": health.since,
         "is_stale": health.is_stale,
+        "draining_connections": health.leftover,
     }
 
 
@@ -76,6 +83,7 @@ def listener_health_facts(listener_id: str, health: ListenerHealth) -> dict[str,
         "healthy": health.healthy,
         "total": health.total,
         "is_failed_over": health.is_failed_over,
+        "draining_connections": health.leftover,
         "servers": [server_health_facts(*row) for row in health.servers],
     }
 

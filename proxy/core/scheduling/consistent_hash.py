@@ -48,6 +48,14 @@ class ConsistentHash(Scheduler):
             return server
         return self._detour(slot) if self._weights else None
 
+    def owner(self, peer: Peer) -> str:
+        """Return the client's server while all can serve, "" when there is none with weight."""
+        return self._table.servers[(self._checksum(peer) * _MIX >> 24) % SLOTS]
+
+    def can_serve(self, server: str) -> bool:
+        """Tell whether the server is among those to choose from."""
+        return server in self._weights
+
     def know_members(self, weights: Mapping[str, int]) -> None:
         """Make the table for these servers, unless it is there or under way."""
         members = {server: weight for server, weight in weights.items() if weight > 0}

@@ -59,11 +59,9 @@ def test_wrong_values_are_field_errors(operator, values, name, value):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("proxy_protocol_v2", True),
         ("sticky_enabled", True),
         ("gzip_enabled", True),
         ("http2_enabled", True),
-        ("drain_enabled", True),
     ],
 )
 def test_what_the_proxies_do_not_apply_is_refused_by_name(operator, values, name, value):

@@ -126,9 +126,6 @@ def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("persistence_timeout_s", 60),
-        ("drain_enabled", True),
-        ("proxy_protocol_v2", True),
         ("bandwidth_mbps", 10),
     ],
 )

@@ -310,11 +310,15 @@ def test_edit_changes_options_and_keeps_protocol_and_port(operator, page, tab, e
     assert (listener.protocol, listener.port) == ("http", 80)
 
 
-@pytest.mark.parametrize("protocol", ["http", "tcp"])
+@pytest.mark.parametrize("protocol", ["http", "tcp", "udp"])
 def test_the_form_as_shown_can_be_saved(operator, tab, estate, protocol):
     """What the page of a listener holds is enough to save it: no error of a field out of sight."""
     listener = Listener.objects.create(
-        load_balancer=estate.load_balancer, protocol=protocol, port=9100, backend_port=9100
+        load_balancer=estate.load_balancer,
+        protocol=protocol,
+        port=9100,
+        backend_port=9100,
+        check_kind="http" if protocol == "http" else protocol,
     )
     page = f"{tab}/{listener.public_id}/edit"
     given = shown_values(shown(operator.get(page)), "data-guard")

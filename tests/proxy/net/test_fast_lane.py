@@ -49,6 +49,7 @@ def test_counts_are_those_of_the_ordinary_way():
         "active": 0,
         "requests": 2,
         "failures": 0,
+        "draining": 0,
     }
 
 

@@ -203,6 +203,7 @@ def test_answers_come_from_the_address_that_was_asked_and_all_is_counted(new_sce
         "active": 1,
         "requests": 0,
         "failures": 0,
+        "draining": 0,
     }
 
 
