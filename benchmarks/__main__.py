@@ -24,6 +24,7 @@ REQUEST = (
 )
 KEEP_ALIVE = Load(REQUEST % b"", backends.SMALL_BYTES, has_head=True, connections=64)
 ROUND_TRIPS = Load(b"x" * 64, 64, has_head=False, connections=64)
+PACKETS = replace(ROUND_TRIPS, is_datagram=True)
 BULK = Load(b"x", backends.BIG_BYTES, has_head=False, connections=4)
 
 
@@ -63,6 +64,8 @@ MEASURES = (
     ),
     Measure("tcp-round-trips", "tcp", "round trip", backends.echo, ROUND_TRIPS),
     Measure("tcp-bulk", "tcp", "64 MiB", backends.big_stream, BULK),
+    Measure("udp-packets", "udp", "round trip", backends.echo_packets, PACKETS),
+    Measure("http-plain", "http-plain", "request", backends.small_http, KEEP_ALIVE),
     Measure("http-access-log", "http-log", "request", backends.small_http, KEEP_ALIVE),
     Measure(
         "tcp-access-log",

@@ -29,6 +29,15 @@ def echo(listening: socket.socket) -> None:
     _serve_events(listening, lambda request: request)
 
 
+def echo_packets(receiving: socket.socket) -> None:
+    """Send every packet back."""
+    buffer = bytearray(65536)
+    view = memoryview(buffer)
+    while True:
+        size, client = receiving.recvfrom_into(buffer)
+        receiving.sendto(view[:size], client)
+
+
 def big_http(listening: socket.socket) -> None:
     """Answer every piece of input with a big response."""
     _serve_big(listening, HTTP_HEAD % BIG_BYTES)
@@ -74,10 +83,18 @@ def _answer_big(sock: socket.socket, head: bytes) -> None:
                 sock.sendall(piece)
 
 
+def _bound(*, is_datagram: bool) -> socket.socket:
+    if not is_datagram:
+        return socket.create_server(("127.0.0.1", 0), backlog=4096)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    return sock
+
+
 @contextlib.contextmanager
 def running(backend: Backend) -> Iterator[int]:
     """Run a backend in a process of its own; give its port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
+    with _bound(is_datagram=backend is echo_packets) as listening:
         child = os.fork()
         if not child:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

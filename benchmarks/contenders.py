@@ -1,6 +1,7 @@
 """The proxy and its peers, each started on one core with one worker and one listener."""
 
 import contextlib
+import importlib.util
 import os
 import pathlib
 import select
@@ -17,6 +18,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NGINX_STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 LOGGED = "-log"
 """Ends the modes in which the proxy is compared with itself, its access log being on."""
+PLAIN = "http-plain"
+"""Is the mode in which the proxy is compared with one made of an HTTP library's parts."""
 HAPROXY = """
 global
     nbthread 1
@@ -74,12 +77,12 @@ http {{
     }}
 }}
 """
-NGINX_TCP = """
+NGINX_STREAMS = """
 load_module {module};
 events {{ worker_connections 8192; }}
 stream {{
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} {listen};
         proxy_pass 127.0.0.1:{backend};
     }}
 }}
@@ -98,12 +101,16 @@ class Contender:
 
 
 def own_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
-    protocol = mode.removesuffix(LOGGED)
+    protocol = mode.partition("-")[0]
     return [sys.executable, "-m", "benchmarks.own", protocol, str(port), str(backend)]
 
 
 def logged_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
     return [*own_command(mode, port, backend, folder), str(folder / "access.log")]
+
+
+def aiohttp_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.plain", str(port), str(backend)]
 
 
 def haproxy_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
@@ -114,8 +121,12 @@ def haproxy_command(mode: str, port: int, backend: int, folder: pathlib.Path) ->
 
 
 def nginx_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
-    body = (NGINX_HTTP if mode == "http" else NGINX_TCP).format(
-        port=port, backend=backend, folder=folder, module=NGINX_STREAM
+    body = (NGINX_HTTP if mode == "http" else NGINX_STREAMS).format(
+        port=port,
+        backend=backend,
+        folder=folder,
+        module=NGINX_STREAM,
+        listen="udp" if mode == "udp" else "backlog=4096",
     )
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, body=body))
@@ -125,18 +136,24 @@ def nginx_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> l
 def installed() -> list[Contender]:
     """Return the proxy and every peer that is installed; say what is not."""
     found = [
-        Contender("openclb", own_command, ("http", "tcp", "http" + LOGGED, "tcp" + LOGGED)),
+        Contender(
+            "openclb", own_command, ("http", "tcp", "udp", "http" + LOGGED, "tcp" + LOGGED, PLAIN)
+        ),
         Contender("with-log", logged_command, ("http" + LOGGED, "tcp" + LOGGED)),
     ]
+    if importlib.util.find_spec("aiohttp"):
+        found.append(Contender("aiohttp", aiohttp_command, (PLAIN,)))
+    else:
+        print("aiohttp: not installed, skipped")
     if shutil.which("haproxy"):
         found.append(Contender("haproxy", haproxy_command, ("http", "tcp")))
     else:
         print("haproxy: not installed, skipped")
     if shutil.which("nginx"):
-        modes = ("http", "tcp") if NGINX_STREAM.exists() else ("http",)
+        modes = ("http", "tcp", "udp") if NGINX_STREAM.exists() else ("http",)
         found.append(Contender("nginx", nginx_command, modes))
         if "tcp" not in modes:
-            print("nginx: its stream module is not installed, skipped for TCP")
+            print("nginx: its stream module is not installed, skipped for TCP and UDP")
     else:
         print("nginx: not installed, skipped")
     return found
@@ -155,18 +172,32 @@ def running(contender: Contender, mode: str, backend: int, core: int) -> Iterato
             stderr=subprocess.DEVNULL,
         )
         try:
-            _wait_until_open(contender, child, port)
+            _wait_until_open(contender, child, lambda: _answers(mode, port))
             yield child.pid, port
         finally:
             child.kill()
             child.wait()
 
 
-def _wait_until_open(contender: Contender, child: subprocess.Popen[bytes], port: int) -> None:
+def _answers(mode: str, port: int) -> None:
+    """Raise OSError unless the contender can be reached."""
+    if mode != "udp":
+        socket.create_connection(("127.0.0.1", port)).close()
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.2)
+        sock.connect(("127.0.0.1", port))
+        sock.send(b"x")
+        sock.recv(1)
+
+
+def _wait_until_open(
+    contender: Contender, child: subprocess.Popen[bytes], answers: Callable[[], None]
+) -> None:
     until = time.monotonic() + 20
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            answers()
         except OSError:
             if child.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"{contender.name} does not start") from None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 BUFFER_BYTES = 1024 * 1024
+LOST_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Load:
     has_head: bool
     connections: int
     reconnects: bool = False
+    is_datagram: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,12 @@ class _Client:
         self.sock = self._connect()
 
     def _connect(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.port))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.load.is_datagram:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.connect(("127.0.0.1", self.port))
+        else:
+            sock = socket.create_connection(("127.0.0.1", self.port))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.poll.register(sock.fileno(), select.EPOLLIN)
         return sock
 
@@ -82,7 +88,11 @@ def drive(port: int, load: Load, duration_s: float) -> Outcome:
     for client in clients:
         client.ask(now)
     while now < start + duration_s or not took:
-        for fd, _ in poll.poll():
+        events = poll.poll(LOST_AFTER_S)
+        if not events:  # packets may be lost
+            for client in clients:
+                client.ask(clock())
+        for fd, _ in events:
             client = by_fd[fd]
             if not client.receive(buffer):
                 continue

@@ -38,9 +38,18 @@ def snapshot(protocol: Protocol, port: int, backend: int) -> Snapshot:
     return Snapshot("lb-bench", 1, "127.0.0.1", (listener,), (group,))
 
 
+def bind(mode: str, port: int) -> socket.socket:
+    if mode == Protocol.UDP:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", port))
+        return sock
+    sock = socket.create_server(("127.0.0.1", port), backlog=4096)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
 async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None) -> None:
-    listening = socket.create_server(("127.0.0.1", port), backlog=4096)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening = bind(mode, port)
     reactor = Reactor()
     server = ProxyServer(reactor, access_log=access_log)
     server.adopt(snapshot(Protocol(mode), port, backend))
