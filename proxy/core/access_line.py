@@ -64,6 +64,11 @@ def client_part(peer: tuple[str, int]) -> bytes:
     return b'"client":"%b","client_port":%d' % (peer[0].encode("ascii"), peer[1])
 
 
+def tls_part(version: str | None, cipher: str | None) -> bytes:
+    """Return what was agreed with a client of an HTTPS listener."""
+    return b',"tls_version":%b,"tls_cipher":%b' % (json_text(version), json_text(cipher))
+
+
 def place_part(
     plan: "ListenerPlan", route: "Route", target: "Target | None", chosen_by: ChosenBy
 ) -> bytes:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from proxy.core.access_line import tls_part
 from proxy.core.draining import Place
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.http_client import HttpClient
@@ -132,6 +133,8 @@ class TlsClient(HttpClient):
         self._session = session
         super().__init__(reactor, sock, peer, service)
         self.source = session
+        if service.access_log is not None:
+            self.log_part += tls_part(*session.agreement)
 
     def on_event(self, mask: int) -> None:
         """Handle the event, and then what the session has that no event will announce."""

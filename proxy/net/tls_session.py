@@ -50,6 +50,12 @@ class TlsSession:
         return self._outgoing.read()
 
     @property
+    def agreement(self) -> tuple[str | None, str | None]:
+        """Return the version and the cipher that both sides use."""
+        cipher = self._object.cipher()
+        return self._object.version(), cipher[0] if cipher else None
+
+    @property
     def has_answer(self) -> bool:
         """Tell whether there is something to be sent besides the data of the connection."""
         return self._outgoing.pending > 0

@@ -5,6 +5,7 @@ import datetime
 import json
 import re
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from proxy.snapshot import (
 from tests.proxy.net import test_udp_relay
 from tests.proxy.net.answering import ask
 from tests.proxy.net.http_scene import PATIENCE_S, Peer, Scene
+from tests.proxy.net.tls_scene import TlsScene, client_context
 
 GET = b"GET /x?q=1 HTTP/1.1\r\nHost: a.example\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -321,6 +323,21 @@ def test_response_times_are_counted_whether_or_not_there_is_a_log():
         report = scene.service.report()
     assert sum(report["times"].values()) == 3
     assert report["time_s"] > 0
+
+
+@pytest.mark.parametrize("highest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_https_request_says_what_was_agreed(log, highest):
+    with TlsScene(access_log=log.access_log) as scene:
+        client = scene.connect(context=client_context(maximum_version=highest))
+        server = exchange(scene, client)
+        client.send(GET)
+        server.wait_for_head()
+        server.send(OK)
+        client.wait_for_response()
+        lines = log.wait_for(2)
+        agreed = (client.tls.version(), client.tls.cipher()[0])
+    assert [line["protocol"] for line in lines] == ["https", "https"]
+    assert [(line["tls_version"], line["tls_cipher"]) for line in lines] == [agreed, agreed]
 
 
 def test_tcp_connection_has_a_line_when_it_is_over(log):

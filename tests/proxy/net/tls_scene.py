@@ -166,7 +166,7 @@ class TlsScene(Scene):
         return replace(snapshot, certificates=tuple(certificates))
 
     def _build_service(self) -> ListenerService:
-        self.proxy = ProxyServer(self.reactor)
+        self.proxy = ProxyServer(self.reactor, access_log=self.access_log)
         self.proxy.adopt(self.snapshot())
         self.proxy.listen("lb-1", "lsn-1", self._front)
         self.availability: Availability = self.proxy.availability
