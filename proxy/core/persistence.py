@@ -10,9 +10,10 @@ A server that fails, or that is at weight 0, gets nobody; its addresses come bac
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from typing import ClassVar
 
 from proxy.core.health import Availability, Target
-from proxy.core.reasons import Reason
+from proxy.core.reasons import ChosenBy, Reason
 from proxy.core.route import Route, RouteSettings
 from proxy.core.scheduling.consistent_hash import ConsistentHash
 from proxy.core.scheduling.scheduler import NOBODY, Peer
@@ -50,6 +51,8 @@ class PersistentRoute(Route):
     """A route whose scheduler is a hash of the source address."""
 
     __slots__ = ("_timeout_s", "memory")
+
+    usual_choice: ClassVar = ChosenBy.SOURCE_ADDRESS
 
     def __init__(
         self,

@@ -31,3 +31,4 @@ class ChosenBy(StrEnum):
     NEXT_SERVER = "next_server"
     SAME_SERVER = "same_server"
     SESSION_COOKIE = "session_cookie"
+    SOURCE_ADDRESS = "source_address"

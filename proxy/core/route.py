@@ -6,6 +6,7 @@ the route before it stands.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from proxy.core.health import UNCHECKED, Availability, Target
 from proxy.core.reasons import ChosenBy, Reason
@@ -64,6 +65,8 @@ class Route:
         "stickiness",
         "targets",
     )
+
+    usual_choice: ClassVar = ChosenBy.SCHEDULER
 
     def __init__(
         self,
@@ -190,7 +193,7 @@ class Route:
         ready = [target for target in healthy if not availability.is_ejected(target, now)]
         self._usable = ready or healthy
         is_only = len(self._usable) == 1
-        self.chosen_by = ChosenBy.ONLY_SERVER if is_only else ChosenBy.SCHEDULER
+        self.chosen_by = ChosenBy.ONLY_SERVER if is_only else self.usual_choice
         self.log_parts.clear()
         self.scheduler.replace({target.server_id: target.weight for target in self._usable})
         if not self.targets:

@@ -361,6 +361,17 @@ def test_tcp_connection_has_a_line_when_it_is_over(log):
     assert 0 <= line["connect_ms"] <= line["total_ms"]
 
 
+def test_source_address_is_named_as_what_chose(log):
+    with Scene(
+        servers=2, protocol=Protocol.TCP, access_log=log.access_log, persistence_timeout_s=60
+    ) as scene:
+        scene.connect()
+        scene.wait(lambda: any(each.try_accept() for each in scene.servers), lambda: "a server")
+        scene.service.abort()
+        [line] = log.wait_for(1)
+    assert line["chosen_by"] == "source_address"
+
+
 def test_tcp_connections_that_nobody_takes_and_that_are_reset(log):
     with Scene(protocol=Protocol.TCP, access_log=log.access_log) as scene:
         client = scene.connect()
