@@ -16,7 +16,7 @@ help: ## show this list
 run: $(VENV)/runtime.stamp ## start everything in the foreground; ARGS="..." goes to `manage.py up`
 	@OPENCLB_DEMO=$${OPENCLB_DEMO-1} exec $(BIN)/python manage.py up --with-parent $(ARGS)
 
-test: $(VENV)/dev.stamp browser ## run the whole test suite; ARGS="..." goes to pytest
+test: $(VENV)/dev.stamp browser node ## run the whole test suite; ARGS="..." goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: export OPENCLB_DATA_DIR = $(VENV)/check
@@ -38,6 +38,10 @@ lock: $(VENV)/dev.stamp ## write requirements/*.txt anew from requirements/*.in
 	        --no-emit-index-url --no-emit-find-links \
 	        --output-file requirements/$$each.txt requirements/$$each.in || exit 1; \
 	done
+
+# Interop tests run the vendor's client for Node.
+node:
+	@sh tests/interop/find-node.sh
 
 # Browser tests drive the system's own Chromium.
 browser:
