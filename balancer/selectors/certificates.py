@@ -36,17 +36,19 @@ def get_certificate(
     return find(rows, user=user, right=right, public_id=certificate_id, what="certificate")
 
 
-def list_domain_certificates(*, user: Any, listener: Listener) -> QuerySet[DomainCertificate]:
-    """Return the further certificates of a listener by domain."""
-    rows = DomainCertificate.objects.filter(listener=listener)
+def list_domain_certificates(
+    *, user: Any, listener: Listener | None = None
+) -> QuerySet[DomainCertificate]:
+    """Return the further certificates of a listener, or of all of them, by domain."""
+    rows = DomainCertificate.objects.order_by("domain")
     rows = rows.select_related("certificate", "listener__load_balancer__region")
-    return visible(rows.order_by("domain"), user)
+    return visible(rows if listener is None else rows.filter(listener=listener), user)
 
 
 def get_domain_certificate(
-    *, user: Any, right: Right, listener: Listener, domain_certificate_id: str
+    *, user: Any, right: Right, domain_certificate_id: str, listener: Listener | None = None
 ) -> DomainCertificate:
-    """Return one further certificate of the listener."""
+    """Return one further certificate, of the given listener when there is one."""
     rows = list_domain_certificates(user=user, listener=listener)
     return find(
         rows,

@@ -25,6 +25,7 @@ from balancer.sealing import CERTIFICATE_KEYS, seal
 from balancer.services.activity import record_activity
 from balancer.services.locks import check_fresh, lock_row, save_edit
 from balancer.services.publishing import request_publish
+from balancer.services.tags import forget_tags
 
 
 @transaction.atomic
@@ -125,6 +126,7 @@ def delete_certificate(
         certificate,
         before={"name": certificate.name, "kind": certificate.kind, **_describe(certificate)},
     )
+    forget_tags([certificate.public_id])
     certificate.delete()
 
 

@@ -3,6 +3,8 @@
 from balancer.rpc.actions import (
     access_lists,
     backend_servers,
+    certificates,
+    domain_extensions,
     health,
     listeners,
     load_balancers,
@@ -16,6 +18,8 @@ from balancer.rpc.actions import (
 __all__ = [
     "access_lists",
     "backend_servers",
+    "certificates",
+    "domain_extensions",
     "health",
     "listeners",
     "load_balancers",

@@ -48,7 +48,7 @@ NEEDED: Final[Mapping[Protocol, tuple[str, ...]]] = {
     Protocol.TCP: ("Bandwidth",),
     Protocol.UDP: ("Bandwidth",),
     Protocol.HTTP: ("HealthCheck",),
-    Protocol.HTTPS: ("Bandwidth", "HealthCheck"),
+    Protocol.HTTPS: ("Bandwidth", "HealthCheck", "ServerCertificateId"),
 }
 DEFAULTS: Final[Mapping[Protocol, Mapping[str, Any]]] = {
     # What this entrance sets when a client says nothing and the console's default is another.

@@ -19,6 +19,7 @@ from balancer.rpc.tags import (
     read_tag_pairs,
 )
 from balancer.selectors.access_lists import get_access_list
+from balancer.selectors.certificates import get_certificate
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.load_balancers import get_load_balancer, list_load_balancers
 from balancer.selectors.server_groups import get_server_group
@@ -213,6 +214,8 @@ def _find(
                 )
             case TaggedResource.ACCESS_LIST:
                 return get_access_list(user=user, right=right, access_list_id=wire_id)
+            case TaggedResource.CERTIFICATE:
+                return get_certificate(user=user, right=right, certificate_id=wire_id)
             case _:
                 raise NotFound("not_found", "There is none.")
 
