@@ -16,7 +16,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from balancer.actors import Actor
-from balancer.exceptions import Invalid
+from balancer.exceptions import Conflict, Invalid
 from balancer.models import AccessKey, ApiToken, RequestNonce
 from balancer.sealing import ACCESS_KEYS, seal, unseal
 from balancer.services.activity import record_activity
@@ -86,6 +86,19 @@ def disable_access_key(*, actor: Actor, key: AccessKey) -> AccessKey:
 def enable_access_key(*, actor: Actor, key: AccessKey) -> AccessKey:
     """Accept what is signed with the key again."""
     return _switch_access_key(actor, key, is_active=True)
+
+
+@transaction.atomic
+def delete_access_key(*, actor: Actor, key: AccessKey) -> None:
+    """Delete a key that is disabled: what still used it has been noticed by then."""
+    key = lock_row(key)
+    if key.is_active:
+        raise Conflict(
+            "access_key_enabled",
+            f"Access key {key.key_id} is enabled; disable it first and see that nothing needs it.",
+        )
+    record_activity(actor, "access_key.deleted", key, before=_facts(key))
+    key.delete()
 
 
 def reveal_secret(key: AccessKey) -> str:

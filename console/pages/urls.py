@@ -3,6 +3,7 @@
 from django.urls import path
 
 from console.pages import (
+    access_keys,
     access_lists,
     activity,
     backend_servers,
@@ -23,6 +24,8 @@ from console.pages import (
 REGION = "console/<slug:region_id>"
 INSTANCE = f"{REGION}/instances/<slug:load_balancer_id>"
 LISTENER = f"{INSTANCE}/listeners/<slug:listener_id>"
+ACCESS_KEYS = "console/access-keys"
+ACCESS_KEY = f"{ACCESS_KEYS}/<slug:key_id>"
 ACCESS_LISTS = f"{REGION}/access-lists"
 ACCESS_LIST = f"{ACCESS_LISTS}/<slug:access_list_id>"
 RULE = f"{LISTENER}/rules/<slug:rule_id>"
@@ -35,6 +38,19 @@ urlpatterns = [
     path("login/code/", session.enter_code, name="login-code"),
     path("logout/", session.sign_out, name="logout"),
     path("console/", load_balancers.enter_console, name="console"),
+    path(ACCESS_KEYS, access_keys.list_keys, name="access-key-list"),
+    path(f"{ACCESS_KEYS}/new", access_keys.create_key, name="access-key-create"),
+    path(
+        "console/access-keys/<slug:key_id>/disable",
+        access_keys.disable_key,
+        name="access-key-disable",
+    ),
+    path(
+        "console/access-keys/<slug:key_id>/enable", access_keys.enable_key, name="access-key-enable"
+    ),
+    path(
+        "console/access-keys/<slug:key_id>/delete", access_keys.delete_key, name="access-key-delete"
+    ),
     path("console/second-factor", second_factor.show_second_factor, name="second-factor"),
     path("console/preferences", preferences.update_preferences, name="preference-update"),
     path(f"{REGION}/search", load_balancers.search_instances, name="instance-search"),
