@@ -5,6 +5,7 @@ over both. So every worker and every proxy with the same snapshot reads the mark
 without a store that they share, and nobody else can make one or learn an address from it.
 """
 
+import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping
 _NAME_BYTES = 9
 _TIME_BYTES = 6
 _SIGNATURE_BYTES = 15
+_LABEL_BYTES = 4
 MARK_CHARACTERS = (_NAME_BYTES + _TIME_BYTES + _SIGNATURE_BYTES) * 4 // 3
 """All 40 of them count: there are no spare bits that two texts of one mark could differ in."""
 
@@ -22,8 +24,9 @@ class Marks:
     __slots__ = ("_by_name", "_key", "_names")
 
     def __init__(self, key: bytes, servers: Iterable[str], before: "Marks | None" = None) -> None:
-        self._key = key
-        known: Mapping[str, bytes] = before._names if before and before._key == key else {}
+        # Keyed BLAKE2 (RFC 7693) takes a third of an HMAC's time; a group may have 2,000 servers.
+        self._key = hashlib.sha256(key).digest()
+        known: Mapping[str, bytes] = before._names if before and before._key == self._key else {}
         self._names: Mapping[str, bytes] = {
             each: known.get(each) or self._name(each) for each in servers
         }
@@ -54,13 +57,13 @@ class Marks:
 
     def label(self, group: str) -> str:
         """Return a short name of a server group that says nothing about it."""
-        return self._digest(b"group", group.encode())[:4].hex()
+        return self._digest(b"group", group.encode(), _LABEL_BYTES).hex()
 
     def _name(self, server: str) -> bytes:
-        return self._digest(b"server", server.encode())[:_NAME_BYTES]
+        return self._digest(b"server", server.encode(), _NAME_BYTES)
 
     def _sign(self, text: bytes) -> bytes:
-        return self._digest(b"mark", text)[:_SIGNATURE_BYTES]
+        return self._digest(b"mark", text, _SIGNATURE_BYTES)
 
-    def _digest(self, purpose: bytes, text: bytes) -> bytes:
-        return hmac.digest(self._key, purpose + b":" + text, "sha256")
+    def _digest(self, purpose: bytes, text: bytes, size: int) -> bytes:
+        return hashlib.blake2b(text, digest_size=size, key=self._key, person=purpose).digest()
