@@ -56,6 +56,25 @@ MEASURES = (
         replace(KEEP_ALIVE, body_bytes=backends.BIG_BYTES, connections=4),
     ),
     Measure(
+        "https-keep-alive",
+        "https",
+        "request",
+        backends.small_http,
+        replace(KEEP_ALIVE, is_secure=True),
+    ),
+    Measure(
+        "https-handshakes",
+        "https",
+        "connection",
+        backends.small_http,
+        replace(
+            KEEP_ALIVE,
+            request=REQUEST % b"Connection: close\r\n",
+            reconnects=True,
+            is_secure=True,
+        ),
+    ),
+    Measure(
         "tcp-connections",
         "tcp",
         "connection",

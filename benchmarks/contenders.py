@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from benchmarks.certificate import write_certificate
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NGINX_STREAM = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 LOGGED = "-log"
@@ -31,7 +33,7 @@ defaults
     timeout connect 5s
     option splice-auto
 listen bench
-    bind 127.0.0.1:{port} backlog 4096
+    bind 127.0.0.1:{port} backlog 4096 {tls}
 {options}
     server one 127.0.0.1:{backend}
 """
@@ -102,7 +104,8 @@ class Contender:
 
 def own_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
     protocol = mode.partition("-")[0]
-    return [sys.executable, "-m", "benchmarks.own", protocol, str(port), str(backend)]
+    command = [sys.executable, "-m", "benchmarks.own", protocol, str(port), str(backend)]
+    return [*command, str(_certificate(folder))] if mode == "https" else command
 
 
 def logged_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
@@ -115,8 +118,12 @@ def aiohttp_command(mode: str, port: int, backend: int, folder: pathlib.Path) ->
 
 def haproxy_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> list[str]:
     config = folder / "haproxy.cfg"
-    options = HAPROXY_HTTP if mode == "http" else ""
-    config.write_text(HAPROXY.format(mode=mode, port=port, backend=backend, options=options))
+    values = {
+        "mode": mode.rstrip("s"),
+        "options": HAPROXY_HTTP if mode.startswith("http") else "",
+        "tls": f"ssl crt {_certificate(folder)}" if mode == "https" else "",
+    }
+    config.write_text(HAPROXY.format(port=port, backend=backend, **values))
     return ["haproxy", "-db", "-f", str(config)]
 
 
@@ -133,11 +140,19 @@ def nginx_command(mode: str, port: int, backend: int, folder: pathlib.Path) -> l
     return ["nginx", "-c", str(config), "-e", str(folder / "error.log")]
 
 
+def _certificate(folder: pathlib.Path) -> pathlib.Path:
+    path = folder / "bench.pem"
+    write_certificate(path)
+    return path
+
+
 def installed() -> list[Contender]:
     """Return the proxy and every peer that is installed; say what is not."""
     found = [
         Contender(
-            "openclb", own_command, ("http", "tcp", "udp", "http" + LOGGED, "tcp" + LOGGED, PLAIN)
+            "openclb",
+            own_command,
+            ("http", "https", "tcp", "udp", "http" + LOGGED, "tcp" + LOGGED, PLAIN),
         ),
         Contender("with-log", logged_command, ("http" + LOGGED, "tcp" + LOGGED)),
     ]
@@ -146,7 +161,7 @@ def installed() -> list[Contender]:
     else:
         print("aiohttp: not installed, skipped")
     if shutil.which("haproxy"):
-        found.append(Contender("haproxy", haproxy_command, ("http", "tcp")))
+        found.append(Contender("haproxy", haproxy_command, ("http", "https", "tcp")))
     else:
         print("haproxy: not installed, skipped")
     if shutil.which("nginx"):

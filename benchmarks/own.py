@@ -10,6 +10,7 @@ from proxy.net.log_file import LogFile
 from proxy.net.reactor import Reactor
 from proxy.net.server import ProxyServer
 from proxy.snapshot import (
+    Certificate,
     GroupKind,
     Listener,
     Protocol,
@@ -17,10 +18,12 @@ from proxy.snapshot import (
     Server,
     ServerGroup,
     Snapshot,
+    Tls,
+    TlsPolicy,
 )
 
 
-def snapshot(protocol: Protocol, port: int, backend: int) -> Snapshot:
+def snapshot(protocol: Protocol, port: int, backend: int, pem: str) -> Snapshot:
     listener = Listener(
         id="lsn-bench",
         protocol=protocol,
@@ -32,10 +35,12 @@ def snapshot(protocol: Protocol, port: int, backend: int) -> Snapshot:
         connect_timeout_s=5,
         idle_timeout_s=30,
         request_timeout_s=60,
+        tls=Tls(TlsPolicy.TLS_1_2_STRICT_WITH_1_3, "bench") if pem else None,
     )
     server = Server("i-bench", "127.0.0.1", backend, 100)
     group = ServerGroup("rsp-bench", GroupKind.DEFAULT, (server,))
-    return Snapshot("lb-bench", 1, "127.0.0.1", (listener,), (group,))
+    certificates = (Certificate("bench", pem, pem),) if pem else ()
+    return Snapshot("lb-bench", 1, "127.0.0.1", (listener,), (group,), certificates)
 
 
 def bind(mode: str, port: int) -> socket.socket:
@@ -48,11 +53,11 @@ def bind(mode: str, port: int) -> socket.socket:
     return sock
 
 
-async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None) -> None:
+async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None, pem: str) -> None:
     listening = bind(mode, port)
     reactor = Reactor()
     server = ProxyServer(reactor, access_log=access_log)
-    server.adopt(snapshot(Protocol(mode), port, backend))
+    server.adopt(snapshot(Protocol(mode), port, backend, pem))
     server.listen("lb-bench", "lsn-bench", listening)
     reactor.attach(asyncio.get_running_loop())
     while access_log is not None:
@@ -62,5 +67,8 @@ async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None
 
 
 if __name__ == "__main__":
-    log = AccessLog(LogFile(Path(sys.argv[4]))) if sys.argv[4:] else None
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), log))
+    mode, port, backend, *files = sys.argv[1:]
+    is_https = mode == Protocol.HTTPS
+    log = AccessLog(LogFile(Path(files[0]))) if files and not is_https else None
+    pem = Path(files[0]).read_text() if is_https else ""
+    asyncio.run(serve(mode, int(port), int(backend), log, pem))

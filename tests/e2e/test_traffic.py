@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Issued, authority, issue
 from tests.e2e.conftest import Installation, wait_until
 from tests.e2e.traffic import Client, Ledger, load, send
 
@@ -467,3 +469,59 @@ def _is_let_in(address: str) -> bool:
             return bool(sock.recv(100))
     except OSError:
         return False
+
+
+def test_https_traffic_survives_a_renewed_certificate(demo):
+    """Issue 3: HTTPS with a certificate that is replaced under the same id."""
+    first, second = (issue("demo.example", issuer=authority()) for _ in range(2))
+    uploaded = {"region": demo.load_balancer["region"], "name": "demo"} | _content(first)
+    certificate = demo.api("POST", "certificates", uploaded)["id"]
+    http_listener = next(each for each in demo.listeners() if each["protocol"] == "http")
+    listener = demo.api(
+        "POST",
+        "listeners",
+        {
+            "load_balancer": demo.load_balancer["id"],
+            "protocol": "https",
+            "port": 8443,
+            "backend_port": http_listener["backend_port"],
+            "certificate": certificate,
+            "start": True,
+        },
+    )
+    wait_until(lambda: _shown_certificate(demo.address) == first.der, "the first certificate")
+    with contextlib.closing(_https(demo.address)) as kept:
+        assert _ask(kept) == 200
+        demo.api("PATCH", f"certificates/{certificate}", _content(second))
+        wait_until(lambda: _shown_certificate(demo.address) == second.der, "the second one")
+        assert _ask(kept) == 200
+    demo.api("DELETE", f"listeners/{listener['id']}")
+    demo.api("DELETE", f"certificates/{certificate}")
+
+
+def _content(issued: Issued) -> dict[str, str]:
+    return {"certificate_pem": issued.chain_pem, "private_key_pem": issued.key_pem}
+
+
+def _https(address: str) -> http.client.HTTPSConnection:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=authority().pem)
+    context.check_hostname = False
+    return http.client.HTTPSConnection(address, 8443, timeout=10, context=context)
+
+
+def _ask(client: http.client.HTTPSConnection) -> int:
+    client.request("GET", "/")
+    answer = client.getresponse()
+    answer.read()
+    return answer.status
+
+
+def _shown_certificate(address: str) -> bytes | None:
+    """Return the certificate that a new client is shown, after one good answer."""
+    try:
+        with contextlib.closing(_https(address)) as client:
+            is_served = _ask(client) == 200
+            return client.sock.getpeercert(binary_form=True) if is_served else None
+    except OSError:
+        return None

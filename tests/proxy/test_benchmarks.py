@@ -23,7 +23,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["http-connections", "udp-packets", "tcp-idle-memory"])
+@pytest.mark.parametrize(
+    "name", ["http-connections", "https-handshakes", "udp-packets", "tcp-idle-memory"]
+)
 def test_measure_runs_without_peers(tmp_path, name):
     done = run(tmp_path, name, "--rounds", "1", "--seconds", "0.1", "--idle", "8")
     assert done.returncode == 0, done.stderr
