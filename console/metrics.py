@@ -26,6 +26,23 @@ LISTENER_COUNTERS = {
     "bytes_out": ("openclb_listener_sent_bytes", "Bytes sent to clients."),
     "packets_in": ("openclb_listener_received_packets", "UDP packets of clients forwarded."),
     "packets_out": ("openclb_listener_sent_packets", "UDP packets sent to clients."),
+    "denied": ("openclb_listener_denied", "Connections and packets that access lists deny."),
+    "over_connections": (
+        "openclb_listener_over_connections",
+        "Connections turned away over the specification's connections.",
+    ),
+    "over_new_connections": (
+        "openclb_listener_over_new_connections",
+        "Connections turned away over the specification's new connections per second.",
+    ),
+    "over_requests": (
+        "openclb_listener_over_requests",
+        "Requests answered 503 over the specification's requests per second.",
+    ),
+    "over_bandwidth": (
+        "openclb_listener_over_bandwidth_packets",
+        "UDP packets dropped over the listener's bandwidth.",
+    ),
     "packets_dropped": ("openclb_listener_dropped_packets", "UDP packets forwarded to nobody."),
     "retries": ("openclb_listener_retries", "Further attempts to reach a server."),
 }

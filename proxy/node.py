@@ -19,6 +19,7 @@ from proxy.core.health import Availability
 from proxy.handover import Handover, is_startable
 from proxy.net.channel import Body
 from proxy.net.last_good import LastGood
+from proxy.net.ledger import LedgerRows
 from proxy.net.log_rotation import LogRotation
 from proxy.net.sockets import ListeningSockets
 from proxy.net.tls_contexts import TlsContexts
@@ -89,6 +90,7 @@ class ProxyNode:
         self._started_at = time.time()
         self._balancers: dict[str, _Balancer] = {}
         self._predecessor = predecessor
+        self._rows = LedgerRows()
         self._sockets = ListeningSockets(predecessor.take_sockets() if predecessor else None)
         self._tls_contexts = TlsContexts()
         self._health = Availability()
@@ -206,6 +208,7 @@ class ProxyNode:
         """Stop serving a load balancer, and remember that it is gone."""
         self._balancers[load_balancer] = _Balancer(deleted_at=version)
         self._sockets.remove(load_balancer)
+        self._rows.release(load_balancer)
         self._workers.broadcast("remove", {"load_balancer": load_balancer})
         self._workers.forget(load_balancer)
         self._unsaved.snapshots.pop(load_balancer, None)
@@ -288,6 +291,7 @@ class ProxyNode:
             "load_balancer": snapshot.load_balancer,
             "version": snapshot.version,
             "snapshot": text,
+            "rows": self._rows.assign(snapshot),
             "kept": list(self._sockets.open_sockets(snapshot.load_balancer)),
         }
 

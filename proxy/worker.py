@@ -20,6 +20,7 @@ from proxy.core.http.limits import HttpLimits
 from proxy.logs import configure_logs
 from proxy.net.access_log import FLUSH_INTERVAL_S, AccessLog
 from proxy.net.channel import Body, Channel
+from proxy.net.ledger import Ledger
 from proxy.net.log_file import LogFile
 from proxy.net.reactor import Reactor
 from proxy.net.server import ProxyServer
@@ -51,12 +52,13 @@ class Worker:
         phase: float,
         http_limits: HttpLimits,
         access_log: AccessLog | None,
+        ledger: Ledger,
     ) -> None:
         self._loop = loop
         self._access_log = access_log
         self.reactor = Reactor()
         self.reactor.attach(loop)
-        self.server = ProxyServer(self.reactor, phase, http_limits, access_log)
+        self.server = ProxyServer(self.reactor, phase, http_limits, access_log, ledger)
         self.stopping = asyncio.Event()
         self._drain_limit_s = 0.0
         self._channel = Channel(loop, sock, self._on_message, self._on_parent_gone)
@@ -149,7 +151,7 @@ class Worker:
         load_balancer, version = body["load_balancer"], body["version"]
         answer: dict[str, Any] = {"load_balancer": load_balancer, "version": version}
         try:
-            self.server.adopt(await _decode(body["snapshot"]))
+            self.server.adopt(await _decode(body["snapshot"]), body["rows"])
         except Exception as error:
             logger.exception("a snapshot could not be applied", extra=answer)
             answer["error"] = f"{type(error).__name__}: {error}"
@@ -204,32 +206,37 @@ async def _decode(text: str) -> Snapshot:
 
 
 async def _serve(
-    channel: socket.socket, phase: float, http_limits: HttpLimits, access_log: AccessLog | None
+    channel: socket.socket,
+    phase: float,
+    http_limits: HttpLimits,
+    access_log: AccessLog | None,
+    ledger: Ledger,
 ) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, channel, phase, http_limits, access_log)
+    worker = Worker(loop, channel, phase, http_limits, access_log, ledger)
     loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
     await worker.run()
 
 
 def main(arguments: list[str]) -> None:
-    """Run a worker: channel, parent's id, index, number of workers, log format, HTTP limits, and
-    the path of the access log where there is one.
+    """Run a worker: channel, ledger, parent's id, index, number of workers, log format, HTTP
+    limits, and the path of the access log where there is one.
     """
-    descriptor, parent, index, count = (int(each) for each in arguments[:4])
+    descriptor, memory, parent, index, count = (int(each) for each in arguments[:5])
     die_with_parent(parent)
     # A terminal's signals reach the whole group; the parent decides what they mean.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    configure_logs(arguments[4], worker=index)
+    configure_logs(arguments[5], worker=index)
     raise_descriptor_limit()
-    http_limits = HttpLimits(**json.loads(arguments[5]))
-    access_log = AccessLog(LogFile(Path(arguments[6]))) if arguments[6:] else None
+    http_limits = HttpLimits(**json.loads(arguments[6]))
+    access_log = AccessLog(LogFile(Path(arguments[7]))) if arguments[7:] else None
+    ledger = Ledger(memory, count, index)
     channel = socket.socket(fileno=descriptor)
     sys.setswitchinterval(GIVE_WAY_S)
     # What was imported is never garbage: looking for it would hold up traffic.
     gc.freeze()
-    asyncio.run(_serve(channel, index / count, http_limits, access_log))
+    asyncio.run(_serve(channel, index / count, http_limits, access_log, ledger))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from proxy.handover import (
 )
 from proxy.net import metrics
 from proxy.net.channel import MAX_DESCRIPTORS, Body, Channel
+from proxy.net.ledger import create_ledger
 
 STOP_BOUND_S = 4.6
 """A little more than a worker takes for its requests in flight."""
@@ -49,12 +50,12 @@ class WorkerProcess:
         with theirs:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "proxy.worker", str(theirs.fileno())),
+                    *(sys.executable, "-m", "proxy.worker", str(theirs.fileno()), str(pool.ledger)),
                     *(str(os.getpid()), str(index), str(pool.count), pool.log_format),
                     json.dumps(asdict(pool.http_limits)),
                     *([pool.access_log] if pool.access_log else []),
                 ],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), pool.ledger],
                 stdin=subprocess.DEVNULL,
                 cwd=PACKAGE_ROOT,
             )
@@ -117,6 +118,7 @@ class WorkerPool:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.count = count
+        self.ledger = create_ledger(count)
         self.log_format = log_format
         self.http_limits = http_limits
         self.access_log = access_log

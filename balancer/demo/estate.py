@@ -127,7 +127,7 @@ def _write_load_balancer(actor: Actor) -> None:
         backup_zone=Zone.objects.get(public_id="cn-hangzhou-g"),
         vpc=vswitch.vpc,
         vswitch=vswitch,
-        specification="slb.s2.small",
+        specification="slb.s3.large",
     )
     api_blue = _fill_groups(actor, load_balancer)
     create_listener(

@@ -22,6 +22,11 @@ _RATES = {
     "packets_dropped": "packets_dropped_per_s",
     "retries": "retries_per_s",
     "time_s": REQUEST_SECONDS,
+    "denied": "denied_per_s",
+    "over_connections": "over_connections_per_s",
+    "over_new_connections": "over_new_connections_per_s",
+    "over_requests": "over_requests_per_s",
+    "over_bandwidth": "over_bandwidth_per_s",
 }
 
 

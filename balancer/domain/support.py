@@ -10,7 +10,6 @@ from balancer.constants import (
     DEFAULT_ESTABLISHED_TIMEOUT_S,
     DEFAULT_IDLE_TIMEOUT_S,
     DEFAULT_REQUEST_TIMEOUT_S,
-    UNLIMITED_BANDWIDTH_MBPS,
 )
 from balancer.exceptions import Unsupported
 from proxy.snapshot import Protocol, SchedulerName, TlsPolicy
@@ -26,7 +25,6 @@ SUPPORTED_SCHEDULERS: Final = (
 
 ONLY_VALUE: Final[Mapping[str, tuple[Any, str]]] = {
     # option: (the one value in force, its name for people)
-    "bandwidth_mbps": (UNLIMITED_BANDWIDTH_MBPS, "A peak bandwidth"),
     "syn_proxy": (False, "SYN proxy"),
 }
 

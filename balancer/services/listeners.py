@@ -3,14 +3,19 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
-from balancer.constants import DEFAULT_UDP_CHECK_INTERVAL_S, DEFAULT_UDP_CHECK_TIMEOUT_S
+from balancer.constants import (
+    DEFAULT_UDP_CHECK_INTERVAL_S,
+    DEFAULT_UDP_CHECK_TIMEOUT_S,
+    UNLIMITED_BANDWIDTH_MBPS,
+)
 from balancer.domain.draining import check_draining, check_no_useless_timeout
 from balancer.domain.listeners import (
     CHECK_KINDS_OF_PROTOCOL,
+    check_bandwidth_sum,
     check_options,
     check_scheduler_allowed,
     check_udp_answer,
@@ -258,12 +263,24 @@ def _check_whole(listener: Listener) -> None:
     check_draining(is_enabled=listener.drain_enabled, timeout_s=listener.drain_timeout_s)
     _check_redirect(listener)
     check_listener_tls(listener)
+    _check_bandwidth(listener)
     check_udp_answer(listener.check_request, listener.check_expected_answer)
     check_persistence(
         sticky_enabled=listener.sticky_enabled,
         sticky_kind=listener.sticky_kind,
         cookie_timeout_s=listener.cookie_timeout_s,
         cookie_name=listener.cookie_name,
+    )
+
+
+def _check_bandwidth(listener: Listener) -> None:
+    """The listeners of an instance with a bandwidth of its own share that among them."""
+    others = listener.load_balancer.listeners.exclude(pk=listener.pk)
+    limited = others.exclude(bandwidth_mbps=UNLIMITED_BANDWIDTH_MBPS)
+    check_bandwidth_sum(
+        listener.bandwidth_mbps,
+        others_mbps=limited.aggregate(total=Sum("bandwidth_mbps"))["total"] or 0,
+        instance_mbps=listener.load_balancer.bandwidth_mbps,
     )
 
 

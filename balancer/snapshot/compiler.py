@@ -6,10 +6,12 @@ from django.db.models import Prefetch, prefetch_related_objects
 
 from balancer import models
 from balancer.choices import ListenerStatus
+from balancer.constants import SPECIFICATION_LIMITS
 from balancer.snapshot.certificates import compile_certificates
 from balancer.snapshot.listeners import compile_listener, groups_of
 from proxy.snapshot import (
     GroupKind,
+    Limits,
     Server,
     ServerGroup,
     ServerRole,
@@ -34,7 +36,14 @@ def compile_snapshot(load_balancer: models.LoadBalancer, *, version: int) -> Sna
         groups=tuple(_compile_groups(groups)),
         certificates=compile_certificates(listeners),
         cookie_key=load_balancer.cookie_key if listeners else "",
+        limits=_compile_limits(load_balancer),
     )
+
+
+def _compile_limits(load_balancer: models.LoadBalancer) -> Limits:
+    """Return what the specification allows; shared-performance instances have no limits."""
+    allowed = SPECIFICATION_LIMITS.get(load_balancer.specification)
+    return Limits(*allowed) if allowed else Limits()
 
 
 def _running_listeners(load_balancer: models.LoadBalancer) -> Sequence[models.Listener]:

@@ -34,6 +34,7 @@ from console.forms.health_check import (
     threshold_checks,
 )
 from console.forms.listener_access import AccessFields, access_initial
+from console.forms.listener_bandwidth import BandwidthFields, bandwidth_initial
 from console.forms.listener_failover import FailoverFields, check_failover_choice
 from console.forms.listener_http import MESSAGE_OPTIONS, HttpFields
 from console.forms.listener_layer4 import DEFAULT_DRAIN_TIMEOUT_S, Layer4Fields
@@ -91,6 +92,7 @@ class ListenerForm(
     TlsFields,
     PersistenceFields,
     AccessFields,
+    BandwidthFields,
     FailoverFields,
     Layer4Fields,
     HealthCheckFields,
@@ -265,7 +267,7 @@ class ListenerForm(
                 values[name] = values[name] or None
         if "persistence_timeout_s" in values:
             values["persistence_timeout_s"] = values["persistence_timeout_s"] or 0
-        return values | self.access_options()
+        return values | self.access_options() | self.bandwidth_options()
 
 
 def initial_of(listener: Listener) -> dict[str, Any]:
@@ -280,7 +282,7 @@ def initial_of(listener: Listener) -> dict[str, Any]:
     for name in PERSISTENCE_FIELDS:
         del values[name]
     values |= initial_persistence(listener)
-    values |= access_initial(listener)
+    values |= access_initial(listener) | bandwidth_initial(listener)
     values |= tls_initial(listener)
     values["drain_timeout_s"] = listener.drain_timeout_s or DEFAULT_DRAIN_TIMEOUT_S
     values["expected"] = listener.edit_number

@@ -24,6 +24,13 @@ RANGES = (
     ("7d", "7 days", timedelta(days=7)),
 )
 RESPONSE_MS = "response_ms"
+REFUSALS = (
+    ("denied_per_s", "Access list"),
+    ("over_connections_per_s", "Connections"),
+    ("over_new_connections_per_s", "New connections"),
+    ("over_requests_per_s", "Requests"),
+)
+"""What was turned away, by what turned it away."""
 CHARTS = (
     # title, unit, (metric, label) for each line
     ("Requests per second", "/s", (("requests_per_s", "Requests"),)),
@@ -37,6 +44,7 @@ CHARTS = (
             ("packets_in_per_s", "In"),
             ("packets_out_per_s", "Out"),
             ("packets_dropped_per_s", "Dropped"),
+            ("over_bandwidth_per_s", "Of these over the bandwidth"),
         ),
     ),
     (
@@ -50,6 +58,7 @@ CHARTS = (
         "/s",
         (("retries_per_s", "Retries"), ("own_answers_per_s", "Answered or closed by the proxy")),
     ),
+    ("Turned away per second", "/s", REFUSALS),
 )
 PLOT_WIDTH = 600
 PLOT_HEIGHT = 120

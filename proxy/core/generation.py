@@ -245,9 +245,8 @@ def _is_simple(listener: Listener) -> bool:
     )
     changes_answers = listener.gzip or listener.redirect_port is not None
     has_choices = bool(listener.rules) or listener.sticky is not None
-    return (
-        listener.forwarded_for and not has_added_fields and not changes_answers and not has_choices
-    )
+    is_plain = not has_added_fields and not changes_answers and not has_choices
+    return listener.forwarded_for and is_plain and listener.bandwidth_mbps is None
 
 
 def unserved_reason(listener: Listener) -> str | None:

@@ -15,6 +15,9 @@ class Reason(StrEnum):
     BAD_RESPONSE = "bad_response"
     REQUEST_TIMEOUT = "request_timeout"
     UPSTREAM_CLOSED = "upstream_closed"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_MANY_NEW_CONNECTIONS = "too_many_new_connections"
+    TOO_MANY_REQUESTS = "too_many_requests"
     REDIRECT = "redirect"
     MAX_FORWARDS = "max_forwards"
 

@@ -24,7 +24,18 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class Connection:
     """One socket. Subclasses say what its events mean in ``on_event``."""
 
-    __slots__ = ("_is_watched", "_mask", "fd", "is_open", "is_reading", "reactor", "sock", "unsent")
+    __slots__ = (
+        "_holds",
+        "_is_watched",
+        "_mask",
+        "_reads_on",
+        "fd",
+        "is_open",
+        "is_reading",
+        "reactor",
+        "sock",
+        "unsent",
+    )
 
     def __init__(self, reactor: "Reactor", sock: socket.socket, mask: int) -> None:
         self.reactor = reactor
@@ -33,9 +44,16 @@ class Connection:
         self.unsent: bytearray | Pipe = bytearray()
         self.is_open = True
         self._is_watched = True
+        self._holds = 0
+        self._reads_on = bool(mask & READ)
         self._mask = mask
         self.is_reading = bool(mask & READ)
         reactor.register(self.fd, mask, self.on_event)
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the connection waits for its turn under a bandwidth limit."""
+        return self._holds > 0
 
     def on_event(self, mask: int) -> None:
         """Handle readiness as epoll reports it."""
@@ -95,11 +113,25 @@ class Connection:
 
     def pause_reading(self) -> None:
         """Leave the peer's bytes in the kernel until ``resume_reading``."""
+        self._reads_on = False
         self._set_mask(self._mask & ~READ)
 
     def resume_reading(self) -> None:
-        """Ask for the peer's bytes again."""
-        self._set_mask(self._mask | READ)
+        """Ask for the peer's bytes again, at once or when the connection is let go."""
+        self._reads_on = True
+        if not self._holds:
+            self._set_mask(self._mask | READ)
+
+    def hold(self) -> None:
+        """Leave the peer's bytes in the kernel until ``let_go``, whatever is asked meanwhile."""
+        self._holds += 1
+        self._set_mask(self._mask & ~READ)
+
+    def let_go(self) -> None:
+        """Read on, unless reading was paused for another reason."""
+        self._holds -= 1
+        if not self._holds and self._reads_on:
+            self.resume_reading()
 
     def stop_watching(self) -> None:
         """Hear nothing more until the mask changes.

@@ -306,8 +306,10 @@ class Exchange:
         if self._large_reads >= LARGE_READS and self._receive_bulk(upstream):
             return
         reactor = upstream.reactor
+        shaper = self._client.service.shaper
+        most = shaper.outward.read_bytes if shaper is not None else 0  # 0: the whole buffer
         try:
-            size = upstream.sock.recv_into(reactor.buffer)
+            size = upstream.sock.recv_into(reactor.buffer, most)
         except BlockingIOError:
             return
         except OSError:
@@ -632,8 +634,12 @@ class Exchange:
         """Finish when the response is complete; wait while the client does not keep up."""
         if body.done:
             self._finish()
-        elif self._client.unsent and self._upstream is not None:
-            self._upstream.pause_reading()
+        elif self._upstream is not None:
+            if self._client.unsent:
+                self._upstream.pause_reading()
+            shaper = self._client.service.shaper
+            if shaper is not None and shaper.outward.is_spent():
+                shaper.outward.hold(self._upstream)
 
     def on_client_drained(self) -> None:
         """The client has taken all that was waiting for it."""
@@ -660,6 +666,8 @@ class Exchange:
         """Nothing has happened for as long as it may."""
         upstream = self._upstream
         assert upstream is not None
+        if upstream.is_held:
+            return
         if upstream.is_connecting:
             self._give_up_connecting(Reason.UPSTREAM_TIMEOUT, None)
         elif self._begun:

@@ -87,6 +87,10 @@ class FastLane:
         if simple is None or not plan.is_simple:
             client.take(data)
             return
+        allowance = client.service.allowance
+        if allowance is not None and not allowance.takes_request():
+            client.take(data)  # it is asked once more there, and gets its answer
+            return
         self._started_at = monotonic()
         self._line, self._block = line, block = simple
         self._request = data

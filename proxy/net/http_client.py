@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from proxy.net.reactor import Reactor
     from proxy.net.tls_session import TlsSession
 
+RETRY_SOON = b"Retry-After: 1\r\n"
+"""What a limit of so much a second forbids may be allowed a second later."""
+
 
 @lru_cache(maxsize=1)
 def _shared_memo(limits: HttpLimits) -> BlockMemo[RequestFields]:
@@ -152,8 +155,10 @@ class HttpClient(Connection):
         if self._receive_bulk():
             return
         reactor = self.reactor
+        shaper = self.service.shaper
+        buffer = reactor.buffer if shaper is None else reactor.view[: shaper.inward.read_bytes]
         try:
-            size = self.source.recv_into(reactor.buffer)
+            size = self.source.recv_into(buffer)
         except BlockingIOError:
             return
         except OSError:
@@ -189,7 +194,10 @@ class HttpClient(Connection):
         if not data:
             self._receive_end()
             return
-        self.service.counters.bytes_in += len(data)
+        service = self.service
+        service.counters.bytes_in += len(data)
+        if service.shaper is not None:
+            service.shaper.inward.spend(len(data), self)
         exchange = self._exchange
         if exchange is None:
             if not self._has_ended:
@@ -225,7 +233,9 @@ class HttpClient(Connection):
 
     def _on_deadline(self) -> None:
         deadlines = self.reactor.deadlines
-        if self._exchange is not None:
+        if self.is_held:  # it waits for its turn, not for its peer
+            self._deadline = deadlines.schedule(self.limits.linger_s, self._on_deadline)
+        elif self._exchange is not None:
             self._deadline = deadlines.schedule(
                 self.service.plan.listener.request_timeout_s, self._on_deadline
             )
@@ -246,7 +256,7 @@ class HttpClient(Connection):
             return
         self._is_advancing = True
         try:
-            while self._exchange is None and not self.unsent and not self._has_ended:
+            while not (self._exchange or self.unsent or self._has_ended or self.is_held):
                 if not self._begin_next():
                     break
         finally:
@@ -254,7 +264,10 @@ class HttpClient(Connection):
 
     def _begin_next(self) -> bool:
         """Begin the next request and return whether there was one."""
-        reader = self.reader
+        shaper, reader = self.service.shaper, self.reader
+        if shaper is not None and reader.has_input and shaper.outward.is_spent():
+            shaper.outward.hold(self)
+            return False
         before = reader.buffered_bytes
         try:
             head = reader.next_head() if reader.has_input else None
@@ -267,7 +280,7 @@ class HttpClient(Connection):
         self._waits_for_head = False
         self.service.counters.requests += 1
         request_id = head.fields.request_id or new_request_id()
-        own = own_answer(
+        own = self._refusal() or own_answer(
             head,
             redirect_port=self.service.plan.listener.redirect_port,
             default_host=self.own_address if not head.is_http_11 else b"",
@@ -280,6 +293,14 @@ class HttpClient(Connection):
         exchange.trace.bytes_in = before - reader.buffered_bytes
         exchange.begin()
         return True
+
+    def _refusal(self) -> OwnAnswer | None:
+        """Return the answer to a request that is one too many in this second."""
+        allowance = self.service.allowance
+        if allowance is None or allowance.takes_request():
+            return None
+        self.service.counters.over_requests += 1
+        return OwnAnswer(503, Reason.TOO_MANY_REQUESTS, RETRY_SOON)
 
     def _answer_alone(self, head: RequestHead, trace: RequestTrace, own: OwnAnswer) -> bool:
         """Answer without a server; a body, which nobody wants, ends the connection."""
@@ -368,9 +389,11 @@ class HttpClient(Connection):
 
     def deliver(self, data: bytes | memoryview) -> bool:
         """Send a part of a response and return whether the client is still there."""
-        size = len(data)
+        service, size = self.service, len(data)
         self.delivered += size
-        self.service.counters.bytes_out += size
+        service.counters.bytes_out += size
+        if service.shaper is not None:
+            service.shaper.outward.spend(size)
         try:
             self.send(data)
         except OSError:
@@ -459,6 +482,20 @@ class HttpClient(Connection):
                 has_body=has_body,
             )
         )
+
+    def turn_away(self, reason: Reason) -> None:
+        """Answer before anything is asked, and close."""
+        self._is_at_rest = False
+        trace = RequestTrace(self, None, new_request_id())
+        self.answer(503, reason, trace, stays_open=False, lines=RETRY_SOON)
+        trace.end(End.COMPLETE)
+        self.finish(stays_open=False)
+
+    def let_go(self) -> None:
+        """Read on, and begin what was read already."""
+        super().let_go()
+        if self.is_open and not self.is_held:
+            self._advance()
 
     # --- the end ---------------------------------------------------------------------------------
 

@@ -18,12 +18,16 @@ from typing import Any, Protocol
 from proxy.core.draining import Place, place_of
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
+from proxy.core.reasons import Reason
 from proxy.net.access_log import AccessLog
+from proxy.net.allowance import Allowance
 from proxy.net.draining import Draining
 from proxy.net.metrics import ListenerCounters
 from proxy.net.reactor import READ, Reactor
+from proxy.net.shaper import Shaper
 from proxy.net.splice import Pipe
 from proxy.net.upstream import UpstreamPool
+from proxy.snapshot import Protocol as ListenerProtocol
 
 ACCEPTS_PER_WAKE = 64
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -51,6 +55,9 @@ class Connection(Protocol):
 
     def leave(self, places: Collection[Place]) -> None:
         """The time of these servers is over: end what is still open there."""
+
+    def turn_away(self, reason: Reason) -> None:
+        """Say why this connection is not served, and end it."""
 
 
 ConnectionFactory = Callable[[Reactor, socket.socket, Peer, "ListenerService"], Connection]
@@ -104,6 +111,9 @@ class ListenerService:
         self.is_paused = False
         self._draining: Draining | None = None
         self._set_draining()
+        # None: nothing is limited, and nothing is asked.
+        self.allowance: Allowance | None = None
+        self.shaper: Shaper | None = None
         self._connect = connect
         self._guard = guard
         self._socket: socket.socket | None = None
@@ -157,6 +167,12 @@ class ListenerService:
             self._draining = None
         elif self._draining is None:
             self._draining = Draining(self)
+
+    def limit_bandwidth(self, shaper: Shaper | None) -> None:
+        """Shape the traffic from now on, or let it flow; who waits under the old limit goes on."""
+        before, self.shaper = self.shaper, shaper
+        if before is not None:
+            before.close()
 
     def retire(self) -> None:
         """Leave new connections to another program; what is open here loses nothing."""
@@ -239,21 +255,43 @@ class ListenerService:
                 self.counters.denied += 1
                 drop(client)
                 continue
+            allowance = self.allowance
+            if allowance is not None and (refusal := allowance.refusal()):
+                self._turn_away(client, peer, refusal, allowance)
+                continue
             client.setblocking(False)
             self.counters.accepted += 1
             self._start(client, peer)
 
-    def _start(self, client: socket.socket, peer: Peer) -> None:
+    def _turn_away(
+        self, client: socket.socket, peer: Peer, reason: Reason, allowance: Allowance
+    ) -> None:
+        """Answer 503 where that can be said at once, and as long as few wait for it; else reset."""
+        if reason is Reason.TOO_MANY_NEW_CONNECTIONS:
+            self.counters.over_new_connections += 1
+        else:
+            self.counters.over_connections += 1
+            if self.plan.listener.protocol is ListenerProtocol.HTTP and allowance.may_explain():
+                client.setblocking(False)
+                connection = self._start(client, peer)
+                if connection is not None:
+                    connection.turn_away(reason)
+                return
+        drop(client)
+
+    def _start(self, client: socket.socket, peer: Peer) -> Connection | None:
         fd = client.fileno()
         assert self._connect is not None
+        connection = None
         try:
-            self._connect(self.reactor, client, peer, self)
+            connection = self._connect(self.reactor, client, peer, self)
         except Exception:
             logger.exception("a connection could not be started")
             self.reactor.unregister(fd)
             client.close()
         if self._guard.is_short(fd):
             self._pause()
+        return connection
 
     def _pause(self) -> None:
         if not self.is_paused and self._socket is not None:

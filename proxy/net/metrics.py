@@ -35,6 +35,10 @@ class ListenerCounters:
         "bytes_out",
         "denied",
         "own_answers",
+        "over_bandwidth",
+        "over_connections",
+        "over_new_connections",
+        "over_requests",
         "packets_dropped",
         "packets_in",
         "packets_out",
@@ -54,6 +58,10 @@ class ListenerCounters:
     def __init__(self) -> None:
         self.accepted = 0
         self.denied = 0
+        self.over_connections = 0
+        self.over_new_connections = 0
+        self.over_requests = 0
+        self.over_bandwidth = 0
         self.requests = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -115,6 +123,10 @@ class ListenerCounters:
             "accepted": self.accepted,
             "active": active,
             "denied": self.denied,
+            "over_connections": self.over_connections,
+            "over_new_connections": self.over_new_connections,
+            "over_requests": self.over_requests,
+            "over_bandwidth": self.over_bandwidth,
             "requests": self.requests,
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,

@@ -15,15 +15,18 @@ from proxy.core.generation import Generation, ListenerPlan, build_generation
 from proxy.core.health import Availability
 from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
 from proxy.net.access_log import AccessLog
+from proxy.net.allowance import Allowance
 from proxy.net.http_client import HttpClient
+from proxy.net.ledger import Ledger
 from proxy.net.listeners import ConnectionFactory, DescriptorGuard, ListenerService
 from proxy.net.reactor import Reactor
+from proxy.net.shaper import Shaper
 from proxy.net.tcp_relay import TcpRelay
 from proxy.net.tls_client import TlsHandshake
 from proxy.net.tls_contexts import TlsContexts
 from proxy.net.udp_relay import UdpListener
 from proxy.net.upstream import UpstreamPool
-from proxy.snapshot import Protocol, Snapshot
+from proxy.snapshot import Limits, Protocol, Snapshot
 
 CLOSING_BOUND_S = 30.0
 """How long work in flight may go on after its listener was removed."""
@@ -45,8 +48,11 @@ class ProxyServer:
         phase: float = 0.0,
         http_limits: HttpLimits = DEFAULT_LIMITS,
         access_log: AccessLog | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.reactor = reactor
+        self._ledger = ledger
+        self._allowances: dict[str, Allowance] = {}
         self.availability = Availability()
         self.upstreams = UpstreamPool(reactor, limits=http_limits)
         self._phase = phase
@@ -59,8 +65,12 @@ class ProxyServer:
         # How many plans reach each server address: none left means idle connections are dropped.
         self._uses: collections.Counter[tuple[str, int]] = collections.Counter()
 
-    def adopt(self, snapshot: Snapshot) -> None:
-        """Put the snapshot in force, between two requests, or change nothing and raise."""
+    def adopt(self, snapshot: Snapshot, rows: Mapping[str, int] | None = None) -> None:
+        """Put the snapshot in force, between two requests, or change nothing and raise.
+
+        ``rows`` says where in the ledger the load balancer and its listeners count what is
+        limited; without a row a worker counts for itself.
+        """
         contexts = self._tls_contexts.build(snapshot)
         load_balancer = snapshot.load_balancer
         previous = self._generations.get(load_balancer)
@@ -71,6 +81,7 @@ class ProxyServer:
         for id_ in previous.listeners.keys() - generation.listeners.keys() if previous else ():
             self._close_service((load_balancer, id_))
         self._count_uses(generation, previous)
+        self._limit(generation, rows or {})
 
     def remove(self, load_balancer: str) -> None:
         """Stop serving a load balancer."""
@@ -80,6 +91,7 @@ class ProxyServer:
         for id_ in generation.listeners:
             self._close_service((load_balancer, id_))
         self._count_uses(None, generation)
+        self._allowances.pop(load_balancer, None)
 
     def listen(self, load_balancer: str, listener: str, sock: socket.socket) -> None:
         """Accept for the listener from this socket."""
@@ -99,6 +111,8 @@ class ProxyServer:
         """Do what is due although no client asks for it; called a few times a second."""
         for service in self._services.values():
             service.tend()
+        for allowance in self._allowances.values():
+            allowance.count_open()  # for the other workers
 
     def prepare(self) -> bool:
         """Do a small part of what schedulers have to do ahead; return whether more is left."""
@@ -149,6 +163,28 @@ class ProxyServer:
         if protocol is Protocol.UDP:
             return UdpListener(*parts, self._guard, self._access_log)
         return ListenerService(*parts, CONNECTIONS[protocol], self._guard, self._access_log)
+
+    def _limit(self, generation: Generation, rows: Mapping[str, int]) -> None:
+        """Put the limits of the load balancer and of its listeners in force."""
+        snapshot, wheel = generation.snapshot, self.reactor.deadlines
+        name = snapshot.load_balancer
+        allowance, row = self._allowances.pop(name, None), rows.get(name)
+        if snapshot.limits == Limits():
+            allowance = None
+        elif allowance is None or (allowance.limits, allowance.row) != (snapshot.limits, row):
+            allowance = Allowance(snapshot.limits, wheel, self._ledger, row)
+        if allowance is not None:
+            self._allowances[name] = allowance
+            allowance.services = {self._services[name, id_] for id_ in generation.listeners}
+        for id_, plan in generation.listeners.items():
+            service = self._services[name, id_]
+            service.allowance = allowance
+            wanted = (plan.listener.bandwidth_mbps, rows.get(id_))
+            shaper = service.shaper
+            if wanted[0] is None:
+                service.limit_bandwidth(None)
+            elif shaper is None or (shaper.mbps, shaper.row) != wanted:
+                service.limit_bandwidth(Shaper(wanted[0], wheel, self._ledger, wanted[1]))
 
     def _close_service(self, key: tuple[str, str]) -> None:
         service = self._services.pop(key)

@@ -19,6 +19,7 @@ from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.metrics import ServerCounters
 from proxy.net.reactor import ERROR, HANGUP, Reactor
+from proxy.net.shaper import Direction
 from proxy.net.splice import LARGE_BYTES, LARGE_READS, PIPE_BYTES
 from proxy.net.trace import End, LinkTrace
 
@@ -97,6 +98,10 @@ class _Side(Connection):
         if self._large_reads >= LARGE_READS and self._receive_bulk():
             return
         reactor = self.reactor
+        shaper = self.relay.service.shaper
+        if shaper is not None:
+            self._receive_shaped(shaper.inward if self.is_client else shaper.outward)
+            return
         size = self.sock.recv_into(reactor.buffer)
         if size == 0:
             self._receive_end()
@@ -104,6 +109,23 @@ class _Side(Connection):
         self._note_received(size)
         if not self.other.send(reactor.view[:size]):
             self.pause_reading()
+
+    def _receive_shaped(self, direction: Direction) -> None:
+        """Pass on a small part of what the bandwidth allows, and wait if that was too much."""
+        reactor = self.reactor
+        size = self.sock.recv_into(reactor.buffer, direction.read_bytes)
+        if size == 0:
+            self._receive_end()
+            return
+        self._note_received(size)
+        if not self.other.send(reactor.view[:size]):
+            self.pause_reading()
+        direction.spend(size, self)
+
+    def let_go(self) -> None:
+        """Read on; the time of waiting was no idleness."""
+        self.relay.deadline.touch(self.relay.idle_timeout_s)
+        super().let_go()
 
     def _receive_bulk(self) -> bool:
         """Let the kernel pass on what is there, if a pipe can be had."""
@@ -306,7 +328,7 @@ class TcpRelay:
 
     def _on_deadline(self) -> None:
         if self._server is not None:
-            self._close(End.TIMED_OUT)
+            self._end_idle()
             return
         self.deadline = self.reactor.deadlines.schedule(
             self.service.plan.listener.connect_timeout_s, self._on_deadline
@@ -315,6 +337,19 @@ class TcpRelay:
         self._try_next_server()
 
     # --- the end ---------------------------------------------------------------------------------
+
+    def _end_idle(self) -> None:
+        """End a connection that was idle for too long; who waits for a turn is not idle."""
+        assert self._client is not None
+        assert self._server is not None
+        if self._client.is_held or self._server.is_held:
+            self.deadline = self.reactor.deadlines.schedule(self.idle_timeout_s, self._on_deadline)
+        else:
+            self._close(End.TIMED_OUT)
+
+    def turn_away(self, reason: Reason) -> None:
+        """There is nothing to say in this protocol."""
+        self.abort()
 
     def close_if_over(self) -> bool:
         """Close when both directions have ended and everything is delivered; return whether so."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from proxy.core.access_line import tls_part
 from proxy.core.draining import Place
+from proxy.core.reasons import Reason
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.http_client import HttpClient
 from proxy.net.tls_session import CIPHERTEXT_BYTES, TlsSession
@@ -109,6 +110,10 @@ class TlsHandshake(Connection):
 
     def leave(self, places: Collection[Place]) -> None:
         """No server has to do with it yet."""
+
+    def turn_away(self, reason: Reason) -> None:
+        """Nothing can be said before there is agreement."""
+        self.abort()
 
     def close(self) -> None:
         """Close the connection."""

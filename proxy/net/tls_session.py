@@ -78,7 +78,7 @@ class TlsSession:
         self.has_more = bool(data and (self._incoming.pending or self._object.pending()))
         return data
 
-    def recv_into(self, buffer: bytearray) -> int:
+    def recv_into(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer as far as possible, else like ``recv``.
 
         What comes after our own end of the session is not looked at, it only counts.

@@ -145,6 +145,10 @@ class UdpSession:
         """Close at once."""
         self.close()
 
+    def turn_away(self, reason: Reason) -> None:
+        """There is nothing to say in this protocol."""
+        self.close()
+
     def close_after_next(self) -> None:
         """It goes on until it has been silent for long enough."""
 
@@ -176,6 +180,11 @@ class UdpSession:
     def _answer(self, packet: memoryview) -> None:
         counters = self.service.counters
         self.deadline.touch(self.idle_timeout_s)
+        shaper = self.service.shaper
+        if shaper is not None and not shaper.outward.admits(len(packet)):
+            counters.over_bandwidth += 1
+            counters.packets_dropped += 1
+            return
         try:
             self._front.sendto(packet, self.client)
         except OSError:
@@ -320,14 +329,29 @@ class UdpListener(ListenerService):
                     counters.denied += 1
                     counters.packets_dropped += 1
                     continue
+                allowance = self.allowance
+                if allowance is not None and (refusal := allowance.refusal()):
+                    self._note_refusal(refusal)
+                    continue
                 session = self._open_session(front, client)
-            if session.forward(view[:size]):
+            shaper = self.shaper
+            if shaper is not None and not shaper.inward.admits(size):
+                counters.over_bandwidth += 1
+                counters.packets_dropped += 1
+            elif session.forward(view[:size]):
                 counters.packets_in += 1
                 counters.bytes_in += size
             else:
                 counters.packets_dropped += 1
             if session.descriptor >= 0 and self._guard.is_short(session.descriptor):
                 self._make_room(session)
+
+    def _note_refusal(self, reason: Reason) -> None:
+        if reason is Reason.TOO_MANY_NEW_CONNECTIONS:
+            self.counters.over_new_connections += 1
+        else:
+            self.counters.over_connections += 1
+        self.counters.packets_dropped += 1
 
     def forget_session(self, session: UdpSession) -> None:
         """The session has ended."""

@@ -89,6 +89,7 @@ class Upstream(Connection):
         code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             return OSError(code, "connect failed")
+        self._reads_on = True
         self._set_mask(READ)
         return None
 

@@ -5,6 +5,7 @@ from typing import Any
 from balancer.api.serializers.base import EDITED_FIELDS, Resource
 from balancer.api.serializers.fields import Flag, PublicId, Text
 from balancer.constants import (
+    BANDWIDTH_RANGE_MBPS,
     CHECK_INTERVAL_RANGE_S,
     CHECK_THRESHOLD_RANGE,
     CHECK_TIMEOUT_RANGE_S,
@@ -18,6 +19,7 @@ from balancer.constants import (
     MIN_PORT,
     PERSISTENCE_TIMEOUT_RANGE_S,
     REQUEST_TIMEOUT_RANGE_S,
+    UNLIMITED_BANDWIDTH_MBPS,
 )
 from balancer.models import AccessList, Listener
 
@@ -36,6 +38,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "idle_timeout_s": IDLE_TIMEOUT_RANGE_S,
     "request_timeout_s": REQUEST_TIMEOUT_RANGE_S,
     "established_timeout_s": ESTABLISHED_TIMEOUT_RANGE_S,
+    "bandwidth_mbps": (UNLIMITED_BANDWIDTH_MBPS, BANDWIDTH_RANGE_MBPS[1]),
     "cookie_timeout_s": COOKIE_TIMEOUT_RANGE_S,
 }
 

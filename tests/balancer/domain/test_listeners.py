@@ -126,7 +126,7 @@ def test_consistent_hashes_need_a_guaranteed_performance_instance(scheduler):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("bandwidth_mbps", 10),
+        ("syn_proxy", True),
     ],
 )
 def test_options_that_no_proxy_applies_are_refused_by_name(option, value):

@@ -50,7 +50,7 @@ def test_counters_are_read_under_the_names_of_their_figures():
     counted = {"accepted": 1, "active": 2, "requests": 3, "bytes_in": 4, "bytes_out": 5}
     counted |= {"packets_in": 7, "packets_out": 8, "packets_dropped": 9, "retries": 10}
     counted |= {"own_answers": {"no_weight": 1, "bad_request": 2}, "time_s": 0.5}
-    counted |= {"times": {"0.001": 4, "inf": 1}}
+    counted |= {"times": {"0.001": 4, "inf": 1}, "over_requests": 2}
     assert read_sums(counted | {"responses": {"2xx": 6}}) == {
         "connections_per_s": 1.0,
         "active_connections": 2.0,
@@ -60,6 +60,11 @@ def test_counters_are_read_under_the_names_of_their_figures():
         "packets_in_per_s": 7.0,
         "packets_out_per_s": 8.0,
         "packets_dropped_per_s": 9.0,
+        "denied_per_s": 0.0,
+        "over_connections_per_s": 0.0,
+        "over_new_connections_per_s": 0.0,
+        "over_requests_per_s": 2.0,
+        "over_bandwidth_per_s": 0.0,
         "responses_2xx_per_s": 6.0,
         "retries_per_s": 10.0,
         "own_answers_per_s": 3.0,

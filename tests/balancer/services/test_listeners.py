@@ -45,6 +45,7 @@ IN_FORCE = {
     "client_ca_certificate",
     "tls_policy",
     "http2_enabled",
+    "bandwidth_mbps",
     "access_enabled",
     "access_kind",
     "access_lists",
@@ -413,3 +414,32 @@ def test_a_group_that_was_deleted_meanwhile_is_named(actor, estate, recorder):
     with pytest.raises(Invalid, match="does not exist any more"):
         update_listener(actor=actor, listener=estate.listener, server_group=group)
     recorder.assert_nothing_happened()
+
+
+@pytest.mark.parametrize("value", [0, 5121, -2, "", None, "abc", 1.5, True, "+5"])
+def test_a_bandwidth_beyond_the_range_is_refused(actor, estate, recorder, value):
+    """slb-rpc-api.md 3.0: -1 or 1 to 5120 Mbit/s."""
+    with pytest.raises(Invalid) as refused:
+        update_listener(actor=actor, listener=estate.listener, bandwidth_mbps=value)
+    assert refused.value.fields.keys() == {"bandwidth_mbps"}
+    recorder.assert_nothing_happened()
+
+
+@pytest.mark.parametrize(("given", "limit"), [(1, 1), ("5120", 5120), (-1, None), ("-1", None)])
+def test_a_bandwidth_is_published(actor, estate, given, limit):
+    update_listener(actor=actor, listener=estate.listener, bandwidth_mbps=7)
+    update_listener(actor=actor, listener=estate.listener, bandwidth_mbps=given)
+    (listener,) = compile_snapshot(estate.load_balancer, version=1).listeners
+    assert listener.bandwidth_mbps == limit
+
+
+def test_listeners_share_the_bandwidth_of_their_instance(actor, estate):
+    """slb-rpc-api.md 3.2: the sum over listeners is at most the instance's."""
+    estate.load_balancer.bandwidth_mbps = 10
+    estate.load_balancer.save()
+    listener = create(actor, estate, bandwidth_mbps=6)
+    with pytest.raises(Invalid, match="at most 4 are left"):
+        update_listener(actor=actor, listener=estate.listener, bandwidth_mbps=5)
+    update_listener(actor=actor, listener=estate.listener, bandwidth_mbps=4)
+    update_listener(actor=actor, listener=listener, bandwidth_mbps=3)
+    update_listener(actor=actor, listener=estate.listener, bandwidth_mbps=-1)

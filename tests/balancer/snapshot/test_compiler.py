@@ -5,7 +5,7 @@ import pytest
 from balancer.choices import ListenerStatus, LoadBalancerStatus
 from balancer.models import BackendServer, IdcServer, Listener, ServerGroup
 from balancer.snapshot.compiler import compile_snapshot
-from proxy.snapshot import CheckKind, GroupKind, Protocol, ServerRole, Snapshot
+from proxy.snapshot import CheckKind, GroupKind, Limits, Protocol, ServerRole, Snapshot
 
 
 def test_snapshot_holds_listener_group_and_weights(estate):
@@ -145,3 +145,10 @@ def test_number_of_queries_does_not_grow(estate, django_assert_max_num_queries):
         )
     with django_assert_max_num_queries(4):
         compile_snapshot(estate.load_balancer, version=1)
+
+
+def test_limits_of_the_specification_reach_the_proxies(estate):
+    """slb-rpc-api.md 4.2; a shared-performance instance has none."""
+    assert compile_snapshot(estate.load_balancer, version=1).limits == Limits()
+    estate.load_balancer.specification = "slb.s1.small"
+    assert compile_snapshot(estate.load_balancer, version=1).limits == Limits(5000, 3000, 1000)

@@ -438,3 +438,18 @@ def test_redirection_to_what_is_no_https_listener_is_refused(operator, tab, esta
     response = operator.post(f"{tab}/new", {**HTTP, "redirect_port": port})
     assert response.status_code == 422
     assert not Listener.objects.filter(port=9000).exists()
+
+
+def test_a_bandwidth_is_set_and_lifted(operator, tab, estate):
+    answer = operator.post(f"{tab}/new", NEW | {"bandwidth_mbps": "6000"})
+    assert answer.status_code == 422
+    assert "from 1 to 5120; given: 6000" in shown(answer)
+    operator.post(f"{tab}/new", NEW | {"bandwidth_mbps": "20"})
+    made = estate.load_balancer.listeners.get(port=9000)
+    assert made.bandwidth_mbps == 20
+    edit = f"{tab}/{made.public_id}/edit"
+    assert 'value="20"' in shown(operator.get(edit))
+    given = {name: value for name, value in NEW.items() if name not in ("protocol", "port")}
+    operator.post(edit, given | {"bandwidth_mbps": ""})
+    made.refresh_from_db()
+    assert made.bandwidth_mbps == -1

@@ -101,7 +101,7 @@ def test_pipelined_body_and_next_request_are_told_apart():
             b"3\r\nxyz\r\n0\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
         )
         server = scene.server.accept()
-        assert server.wait_for(b"0\r\n\r\n").endswith(b"\r\n\r\n3\r\nxyz\r\n0\r\n\r\n")
+        assert server.wait_for(b"\r\nxyz\r\n0\r\n\r\n").endswith(b"\r\n\r\n3\r\nxyz\r\n0\r\n\r\n")
         server.send(OK)
         assert server.wait_for_head().startswith(b"GET /2 ")
 
