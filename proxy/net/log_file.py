@@ -65,7 +65,13 @@ class LogFile:
                 self._write(lines)
             else:
                 self._let_go()
+                with contextlib.suppress(OSError):  # the next append says what is wrong
+                    self._open()
         self._let_go()
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, MODE)
 
     def _let_go(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -77,8 +83,7 @@ class LogFile:
         data = memoryview(b"".join(lines))
         try:
             if self._descriptor < 0:
-                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-                self._descriptor = os.open(self.path, flags, MODE)
+                self._open()
             if self._is_torn:
                 os.write(self._descriptor, b"\n")
                 self._is_torn = False

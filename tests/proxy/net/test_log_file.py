@@ -73,6 +73,14 @@ def test_renamed_file_is_written_until_the_new_one_is_opened(file, path):
     assert numbers_in(path) == [3]
 
 
+def test_new_file_is_there_as_soon_as_it_is_opened_and_before_any_line(file, path):
+    file.append(lines_of(1))
+    wait_until(path.exists, "the file")
+    path.rename(path.with_name("access.log.1"))
+    file.reopen()
+    wait_until(path.exists, "the new file")
+
+
 def test_full_disk_costs_lines_and_one_warning_until_there_is_room_again(file, path, caplog):
     path.symlink_to("/dev/full")
     for number in range(5):
