@@ -61,6 +61,7 @@ class UdpSession:
         "_upstream",
         "client",
         "deadline",
+        "descriptor",
         "idle_timeout_s",
         "is_open",
         "reactor",
@@ -82,14 +83,10 @@ class UdpSession:
         self._stamp = 0
         self._target: Target | None = None
         self._upstream: socket.socket | None = None
+        self.descriptor = -1  # of the socket to the server, while there is one
         self._counters: ServerCounters | None = None
         self._trace = LinkTrace(service.plan.route) if service.access_log is not None else None
         self.deadline = reactor.deadlines.schedule(self.idle_timeout_s, self._end_idle)
-
-    @property
-    def descriptor(self) -> int:
-        """Return the number of the session's descriptor, -1 when it has none."""
-        return self._upstream.fileno() if self._upstream is not None else -1
 
     def forward(self, packet: memoryview) -> bool:
         """Send the client's packet to its server; False when it had to be dropped."""
@@ -236,6 +233,7 @@ class UdpSession:
             counters.active += 1
             try:
                 self._upstream = sock = socket.socket(socket.AF_INET, SOCKET_KIND)
+                self.descriptor = sock.fileno()
                 sock.connect((target.address, target.port))
             except OSError as error:
                 if error.errno in NOT_THE_SERVERS_FAULT:
@@ -243,7 +241,7 @@ class UdpSession:
                     return False
                 tried = (*tried, self._give_up_server())
                 continue
-            self.reactor.register(sock.fileno(), READ, self.on_event)
+            self.reactor.register(self.descriptor, READ, self.on_event)
             return True
         service.counters.count_own_answer(reason)
         if self._trace is not None:
@@ -262,6 +260,7 @@ class UdpSession:
 
     def _disconnect(self) -> None:
         sock, self._upstream = self._upstream, None
+        self.descriptor = -1
         if sock is not None:
             self.reactor.unregister(sock.fileno())
             sock.close()
@@ -343,7 +342,7 @@ class UdpListener(ListenerService):
                 counters.bytes_in += size
             else:
                 counters.packets_dropped += 1
-            if session.descriptor >= 0 and self._guard.is_short(session.descriptor):
+            if self._guard.is_short(session.descriptor):
                 self._make_room(session)
 
     def _note_refusal(self, reason: Reason) -> None:
