@@ -1,5 +1,6 @@
 """HTTPS listeners with real clients: handshakes, certificates, policies, sessions, ends."""
 
+import contextlib
 import ssl
 import warnings
 
@@ -415,3 +416,26 @@ def test_closing_listener_tells_idle_clients():
         client.wait_for_end()
         waiting.wait_for_end()
     assert client.was_told
+
+
+def test_bodies_both_ways_pass_a_bandwidth_limit_whole():
+    """What was decrypted already must not be forgotten while the connection waits for its turn."""
+    size = 600_000
+    with TlsScene(bandwidth_mbps=20) as scene:
+        client = scene.connect()
+        client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+        server = scene.server.accept()
+        server.wait_for_head()
+        sent, body = 0, bytes(size)
+
+        def has_come() -> bool:
+            nonlocal sent
+            if sent < size or client.waiting:
+                with contextlib.suppress(BlockingIOError):
+                    sent += client.send_some(body[sent:])
+            server.take()
+            return len(server.received) == size
+
+        scene.wait(has_come, lambda: f"{size} bytes, not {len(server.received)}")
+        server.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body)
+        assert len(client.wait_for_response()[1]) == size
