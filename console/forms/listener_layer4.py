@@ -1,6 +1,6 @@
 """The part of the listener form that only TCP and UDP listeners have, beside their timeouts."""
 
-from typing import Final
+from typing import Any, Final
 
 from django import forms
 
@@ -35,6 +35,10 @@ class Layer4Fields(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     proxy_protocol_v2 = forms.BooleanField(label="PROXY protocol v2", required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("persistence_timeout_s", 0)
 
     def unused_of_layer4(self, protocol: str) -> tuple[str, ...]:
         """Name the fields that the protocol and the switch of draining leave out."""
