@@ -183,6 +183,8 @@ class FastLane:
         service.counters.count_time(now - self._started_at)
         if service.access_log is not None:
             self._log(service.access_log, now, response.status, size, len(answer), is_delivered)
+        # An idle connection keeps nothing of its last request in memory.
+        self._line = self._request_id = b""
 
     def _log(
         self, log: AccessLog, now: float, status: int, size: int, sent: int, is_delivered: bool
