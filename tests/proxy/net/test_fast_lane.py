@@ -152,7 +152,7 @@ def test_client_that_leaves_takes_the_request_with_it():
 
 
 def test_idle_client_is_closed_in_time():
-    with Scene(idle_timeout_s=0.1) as scene:
+    with Scene(idle_timeout_s=2) as scene:
         client, server = begun(scene)
         server.send(OK)
         client.wait_for_response()

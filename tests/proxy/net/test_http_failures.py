@@ -401,7 +401,7 @@ def test_slow_head_gets_408():
 
 
 def test_idle_client_is_closed_without_a_word():
-    with Scene(idle_timeout_s=1) as scene:
+    with Scene(idle_timeout_s=2) as scene:
         fresh, used = scene.connect(), scene.connect()
         exchange(scene, used)
         assert fresh.wait_for_end() == b""
