@@ -1,7 +1,6 @@
 """Prices on the wire: kept as clients say them, for they compare what comes back.
 
-Only the bandwidth of an instance that is billed by bandwidth is more than a word; it is the
-instance's peak bandwidth.
+That holds for the bandwidth of an instance too: listeners have peak bandwidths of their own.
 """
 
 from collections.abc import Mapping

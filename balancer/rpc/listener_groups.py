@@ -83,7 +83,7 @@ def _read_failover_groups(
     caller: Caller, parameters: Parameters, protocol: Protocol
 ) -> dict[str, Any]:
     names = {"primary_group": "MasterServerGroupId", "secondary_group": "SlaveServerGroupId"}
-    if not _has_pairs(protocol):
+    if not _has_pairs(protocol) or parameters.boolean("MasterSlaveModeEnabled") is False:
         return {}
     ids = {column: parameters.optional(name) for column, name in names.items()}
     return {column: _find(caller, group_id) for column, group_id in ids.items() if group_id}

@@ -139,9 +139,16 @@ HIDDEN_WHEN_OFF: Final[Mapping[str, frozenset[str]]] = {
 """What answers leave out when the switch is off."""
 
 
+DETAILS_GO_WITH: Final = ("drain_enabled", "failover_enabled")
+"""Switches that take their details away; clients name those beside a switch that is off."""
+
+
 def read_options(parameters: Parameters, options: Iterable[Option]) -> dict[str, Any]:
     """Return what the call says, by columns."""
     said = {option.column: option.kind.read(parameters, option.name) for option in options}
+    for switch in DETAILS_GO_WITH:
+        if said.get(switch) is False:
+            said |= dict.fromkeys(HIDDEN_WHEN_OFF[switch])
     return {
         column: value.number if isinstance(value, Port) else value
         for column, value in said.items()

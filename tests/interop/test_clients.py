@@ -279,6 +279,9 @@ def test_viewer_may_look_and_not_change(server: Server, node_modules):
 NOT_CORE = ("AccessControl", "Certificate", "DomainExtension", "Modif", "Tags")
 
 
-def test_every_action_of_the_core_was_called_by_a_real_client():
+def test_every_action_of_the_core_was_called_by_a_real_client(request):
+    ran = {item.originalname for item in request.session.items}
+    if not {name for name in globals() if name.startswith("test_")} <= ran:
+        pytest.skip("a part of the tests runs alone")
     core = {name for name in action_names() if not any(word in name for word in NOT_CORE)}
     assert core <= RealClient.called

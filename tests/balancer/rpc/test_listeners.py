@@ -307,6 +307,24 @@ def test_two_groups_fail_over(estate, listen, group):  # section 5.5
     assert shown["FailoverThreshold"] == 2
 
 
+def test_connections_drain_and_what_is_off_takes_its_details_along(listen, rpc, lb):
+    shown = listen("TCP", ConnectionDrain="on", ConnectionDrainTimeout=300, PersistenceTimeout=60)
+    assert (shown["ConnectionDrain"], shown["ConnectionDrainTimeout"]) == ("on", 300)
+    assert shown["PersistenceTimeout"] == 60
+    rpc.call(
+        "SetLoadBalancerTCPListenerAttribute",
+        LoadBalancerId=lb,
+        ListenerPort=443,
+        ConnectionDrain="off",
+        ConnectionDrainTimeout=300,
+        MasterSlaveModeEnabled="false",
+        FailoverThreshold=1,
+    )
+    shown = listen.show("TCP")
+    assert shown["ConnectionDrain"] == "off"
+    assert "ConnectionDrainTimeout" not in shown
+
+
 def test_access_lists_are_named_by_id(listen, rpc, lb):
     ids = [rpc.call("CreateAccessControlList", AclName=name)["AclId"] for name in ("a", "b")]
     shown = listen("TCP", AclStatus="on", AclType="white", AclId=",".join(ids))

@@ -178,9 +178,15 @@ def test_common_parameters_are_checked(estate, rpc, changes, expected):
     assert refusal(answer) == expected
 
 
-@pytest.mark.parametrize("minutes", [-14, 14])
+@pytest.mark.parametrize("minutes", [-10, 10])
 def test_clocks_may_differ_by_a_quarter_of_an_hour(estate, rpc, minutes):
     assert rpc.call("DescribeRegions", Timestamp=now(timedelta(minutes=minutes)))
+
+
+@pytest.mark.parametrize("minutes", [-20, 20])
+def test_requests_of_another_time_are_refused(estate, rpc, minutes):
+    answer = rpc.send("DescribeRegions", Timestamp=now(timedelta(minutes=minutes)))
+    assert refusal(answer) == (400, "InvalidTimeStamp.Expired")
 
 
 def test_method_of_signature_is_known_in_any_case(estate, rpc):
