@@ -55,6 +55,13 @@ class Markup(HTMLParser):
         """Return the ids that occur more than once."""
         return [name for name, number in self.ids.items() if number > 1]
 
+    @property
+    def open_choices(self) -> set[str]:
+        """Return the required radio groups without a choice: a browser does not send their form."""
+        radios = [each for each in self.fields if each.get("type") == "radio"]
+        chosen = {each["name"] for each in radios if "checked" in each}
+        return {each["name"] for each in radios if "required" in each} - chosen
+
 
 def check_markup(text: str) -> None:
     """Fail on anything that the content security policy or a screen reader would trip over."""

@@ -4,7 +4,7 @@ import pytest
 
 from balancer.models import Listener, ServerGroup
 from proxy.snapshot import GroupKind, ListenerError, ListenerFault
-from tests.console.markup import check_markup, shown_values
+from tests.console.markup import Markup, check_markup, shown_values
 
 pytestmark = pytest.mark.django_db
 NEW = {
@@ -321,7 +321,9 @@ def test_the_form_as_shown_can_be_saved(operator, tab, estate, protocol):
         check_kind="http" if protocol == "http" else protocol,
     )
     page = f"{tab}/{listener.public_id}/edit"
-    given = shown_values(shown(operator.get(page)), "data-guard")
+    text = shown(operator.get(page))
+    assert Markup(text).open_choices == set()
+    given = shown_values(text, "data-guard")
     given["name"] = ["renamed"]
     assert operator.post(page, given)["Location"] == tab
     listener.refresh_from_db()
