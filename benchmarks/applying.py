@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 
 from proxy.core.http.limits import DEFAULT_LIMITS
+from proxy.net.ledger import Ledger, create_ledger
 from proxy.net.sockets import ListeningSockets
 from proxy.snapshot import (
     CheckKind,
@@ -79,6 +80,7 @@ def tell(sock: socket.socket, documents: Iterator[Snapshot]) -> None:
             "snapshot": each.to_json(),
             "kept": [],
             "opened": [],
+            "rows": {},
         }
         send(sock, "apply", body)
         time.sleep(PAUSE_S)
@@ -96,7 +98,7 @@ async def serve(sock: socket.socket) -> float:
     """Run the worker until it is told to stop; return its loop's longest stall in milliseconds."""
     loop, clock = asyncio.get_running_loop(), time.process_time
     stalls: list[float] = []
-    worker = Worker(loop, sock, 0.0, DEFAULT_LIMITS, None)
+    worker = Worker(loop, sock, 0.0, DEFAULT_LIMITS, None, Ledger(create_ledger(1), 1, 0))
 
     def tick(before: float) -> None:
         now = clock()

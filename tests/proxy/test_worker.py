@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import socket
 import struct
 
 from benchmarks.applying import snapshots
 from proxy.core.http.limits import DEFAULT_LIMITS
+from proxy.net.ledger import Ledger, create_ledger
 from proxy.snapshot import SchedulerName, Snapshot
 from proxy.worker import LARGE_TEXT, Worker
 
@@ -21,6 +23,7 @@ def apply_message(snapshot: Snapshot) -> tuple[str, dict[str, object]]:
         "snapshot": snapshot.to_json(),
         "kept": [],
         "opened": [],
+        "rows": {},
     }
 
 
@@ -49,7 +52,10 @@ def run(messages: list[tuple[str, dict[str, object]]]) -> tuple[Worker, list[lis
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with ours:
-            worker = Worker(asyncio.get_running_loop(), theirs, 0.0, DEFAULT_LIMITS, None)
+            loop = asyncio.get_running_loop()
+            memory = create_ledger(1)
+            worker = Worker(loop, theirs, 0.0, DEFAULT_LIMITS, None, Ledger(memory, 1, 0))
+            os.close(memory)
             async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
                 heard = group.create_task(hear(ours))
                 group.create_task(worker.run())
