@@ -67,7 +67,8 @@ def _list_context(request: HtmxHttpRequest, region: Region) -> dict[str, Any]:
     rows = selectors.list_certificates(user=request.user, region_id=region.public_id)
     text = request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL refuses a NUL
     if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(common_name__icontains=text))
+        named = Q(name__icontains=text) | Q(common_name__icontains=text)
+        rows = rows.filter(named | Q(domains__icontains=text))
     shown = paginate(request, selectors.with_users(rows))
     for row in shown["page"]:
         row.users, row.validity = list(users_of(row)), validity(row)

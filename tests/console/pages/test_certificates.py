@@ -44,13 +44,26 @@ def listener(estate, shop):
 
 def test_certificates_are_shown_with_domains_validity_and_users(viewer, shop, listener):
     text = shown(viewer.get(PAGES))
-    end = f"valid until {shop.expires_at:%Y-%m-%d}"
+    end = f"Valid until {shop.expires_at:%Y-%m-%d}"
     for words in ("shop", "www.shop.example", end, "HTTPS: 443", "1 certificate"):
         assert words in text
     assert "Upload certificate" not in text
     check_markup(text)
     assert "No certificate matches" in shown(viewer.get(f"{PAGES}?q=factory"))
     assert "<html" not in shown(viewer.htmx("get", PAGES, target="certificate-table"))
+
+
+def test_a_certificate_is_found_by_each_of_its_domains(viewer, shop):
+    assert shop.common_name != "www.shop.example"
+    assert "1 certificate" in shown(viewer.get(f"{PAGES}?q=WWW.shop"))
+
+
+def test_the_row_of_an_https_listener_says_that_servers_are_asked_over_http(viewer, listener):
+    page = listener.get_absolute_url().rpartition("/listeners/")[0] + "/listeners"
+    text = shown(viewer.get(page))
+    assert "HTTPS: 443" in text
+    assert "HTTP: 8080" in text
+    assert "HTTPS: 8080" not in text
 
 
 def test_a_region_without_certificates_says_what_they_are_for(operator, estate):
