@@ -12,6 +12,7 @@ from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.finding import find_region, named_region_id, or_refuse
 from balancer.rpc.kinds import ACCESS_KIND
 from balancer.rpc.parameters import Parameters
+from balancer.rpc.parts import MAX_PAGE
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
 from balancer.rpc.tags import ids_with_tags, read_new_tags, read_tag_pairs, tags_of
@@ -84,7 +85,7 @@ def remove(caller: Caller, parameters: Parameters) -> Payload:
 def describe_lists(caller: Caller, parameters: Parameters) -> Payload:
     """List a page of the access lists of a region."""
     region = find_region(caller, parameters)
-    page = parameters.integer("PageNumber", minimum=1) or 1
+    page = parameters.integer("PageNumber", minimum=1, maximum=MAX_PAGE) or 1
     size = parameters.integer("PageSize", minimum=1, maximum=MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
     rows = list_access_lists(user=caller.user, region_id=region.public_id)
     if name := parameters.optional("AclName"):

@@ -24,7 +24,8 @@ from balancer.rpc.listener_certificates import read_certificates
 from balancer.rpc.listener_groups import read_group_changes, read_new_groups
 from balancer.rpc.listeners import listed_payload, listener_payload
 from balancer.rpc.options import CONFIG_OF_PROTOCOL, HEAD, Option, read_options
-from balancer.rpc.parameters import Parameters, bad_value
+from balancer.rpc.parameters import Parameters
+from balancer.rpc.parts import read_token, write_token
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
 from balancer.rpc.tags import ids_with_tags, read_new_tags, read_tag_pairs, tags_of
@@ -234,14 +235,14 @@ def describe_listeners(caller: Caller, parameters: Parameters) -> Payload:
     """List listeners of several instances, a part at a time."""
     most = _read_max_results(parameters)
     rows = _filtered(caller, parameters)
-    after = _read_token(parameters)
+    after = read_token(parameters, "IllegalParam.NextToken")
     part = list(rows.filter(pk__gt=after)[: most + 1])
     shown, has_more = part[:most], len(part) > most
     tags = tags_of(caller, TaggedResource.LISTENER, [each.public_id for each in shown])
     return {
         "TotalCount": rows.count(),
         "MaxResults": most,
-        "NextToken": f"{shown[-1].pk:x}" if has_more else "",
+        "NextToken": write_token(shown[-1].pk if has_more else None),
         "Listeners": [listed_payload(each, tags[each.public_id]) for each in shown],
     }
 
@@ -252,18 +253,6 @@ def _read_max_results(parameters: Parameters) -> int:
     except RpcError as error:
         raise RpcError("IllegalParam.MaxResults", error.message) from None
     return min(most or DEFAULT_RESULTS, MAX_RESULTS)
-
-
-def _read_token(parameters: Parameters) -> int:
-    token = parameters.optional("NextToken") or "0"
-    try:
-        if len(token) > 15:
-            raise ValueError
-        return int(token, 16)
-    except ValueError:
-        raise bad_value(
-            "NextToken", "one that an answer gave", token, "IllegalParam.NextToken"
-        ) from None
 
 
 def _filtered(caller: Caller, parameters: Parameters) -> QuerySet[Listener]:

@@ -9,6 +9,7 @@ from balancer.rights import Right
 from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.finding import find_load_balancer, find_region, or_refuse
 from balancer.rpc.parameters import Parameters, bad_value
+from balancer.rpc.parts import MAX_PAGE, read_token, write_token
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
 from balancer.rpc.tags import (
@@ -81,12 +82,12 @@ def list_tag_resources(caller: Caller, parameters: Parameters) -> Payload:
         )
         ids = tagged if ids is None else ids & tagged
     rows = list_tags(user=caller.user, resource_type=resource_type, resource_ids=ids)
-    start = _read_start(parameters)
+    start = read_token(parameters, "InvalidParam.NextToken")
     part = list(rows[start : start + PART + 1])
     shown = part[:PART]
     known = names or _wire_ids(caller, resource_type, {row.resource_id for row in shown})
     return {
-        "NextToken": f"{start + PART:x}" if len(part) > PART else "",
+        "NextToken": write_token(start + PART if len(part) > PART else None),
         "TagResources": {
             "TagResource": [
                 {
@@ -123,7 +124,7 @@ def remove_old_tags(caller: Caller, parameters: Parameters) -> Payload:
 def describe_tags(caller: Caller, parameters: Parameters) -> Payload:
     """List the tags of instances with how many instances have each."""
     region = find_region(caller, parameters)
-    page = parameters.integer("PageNumber", minimum=1) or 1
+    page = parameters.integer("PageNumber", minimum=1, maximum=MAX_PAGE) or 1
     size = parameters.integer("PageSize", minimum=1, maximum=MAX_PAGE_SIZE) or PART
     instances = list_load_balancers(user=caller.user, region_id=region.public_id)
     if load_balancer_id := parameters.optional("LoadBalancerId"):
@@ -180,16 +181,6 @@ def _check_size(ids: list[str]) -> None:
     if len(ids) > MAX_RESOURCES:
         rule = f"A call may name {MAX_RESOURCES} resources at most."
         raise RpcError("SizeLimitExceeded.ResourceId", rule)
-
-
-def _read_start(parameters: Parameters) -> int:
-    token = parameters.optional("NextToken") or "0"
-    try:
-        return int(token[:12], 16)
-    except ValueError:
-        raise bad_value(
-            "NextToken", "one that an answer gave", token, "InvalidParam.NextToken"
-        ) from None
 
 
 def _find(

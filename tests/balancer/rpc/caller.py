@@ -65,6 +65,12 @@ class RpcClient:
         """Send parameters as they are."""
         return self.http.post(f"/?{urlencode(parameters)}", "", content_type="text/plain")
 
+    form = "application/x-www-form-urlencoded"
+
+    def body(self, action: str, values: dict[str, Any]) -> str:
+        """Return a signed call as a form."""
+        return urlencode(self.parameters(action, **values))
+
     def call(self, action: str, **more: Any) -> dict[str, Any]:
         """Return the answer of a call; raise Refused for anything but success."""
         answer = self.send(action, **more)

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+import balancer.rpc.actions  # noqa: F401  (fills the registry)
 from balancer.actors import Actor
 from balancer.domain.support import SUPPORTED_PROTOCOLS
 from balancer.models import Listener, ServerGroup, Tag
+from balancer.rpc.registry import action_names
 from balancer.services.server_groups import create_server_group
 from tests.balancer.rpc.caller import Refused
 
@@ -421,8 +423,6 @@ def test_health_names_every_server_of_every_listener(estate, rpc, lb):
 
 
 def test_every_supported_protocol_has_its_actions():
-    from balancer.rpc.registry import action_names
-
     for protocol in SUPPORTED_PROTOCOLS:
         for name in ("Create{}Listener", "Set{}ListenerAttribute", "Describe{}ListenerAttribute"):
             assert name.format(f"LoadBalancer{protocol.upper()}") in action_names()
