@@ -1,8 +1,10 @@
 """The drawing tags: what they show for people, screen readers and a strict policy."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone
@@ -41,6 +43,13 @@ def test_health_is_a_word_with_an_icon(word, tone, icon):
     assert word in text
     assert f"is-{tone}" in text
     assert icon in text
+
+
+def test_each_icon_is_drawn_once():
+    with open(finders.find("img/icons.svg"), encoding="utf-8") as file:
+        names = re.findall(r'<symbol id="([^"]+)"', file.read())
+    assert len(names) > 40
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_icon_is_decoration_unless_it_has_a_label():
