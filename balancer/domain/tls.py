@@ -14,7 +14,7 @@ _DOMAIN = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})+")
 def check_has_certificate(protocol: str, certificate: object) -> None:
     """Raise Invalid when an HTTPS listener has nothing to show to its clients."""
     if protocol == Protocol.HTTPS and certificate is None:
-        message = "An HTTPS listener needs a server certificate; upload one first."
+        message = "An HTTPS listener needs a server certificate; choose one, or upload one first."
         raise Invalid("required", message, fields={"certificate": [message]})
 
 

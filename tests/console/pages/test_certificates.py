@@ -169,7 +169,7 @@ def test_https_without_a_certificate_is_refused_at_its_field(operator, estate):
     answer = operator.post(f"{tab}/new", NEW | {"protocol": "https", "port": "443"})
     assert answer.status_code in (200, 422)
     text = shown(answer)
-    assert "needs a server certificate" in text
+    assert "needs a server certificate; choose one, or upload one first" in text
     assert "This region has no server certificate yet." in text
     assert not Listener.objects.filter(port=443).exists()
 
