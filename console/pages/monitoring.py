@@ -62,6 +62,7 @@ CHARTS = (
 )
 PLOT_WIDTH = 600
 PLOT_HEIGHT = 120
+DASH_WIDTH = 4
 GRID_LINES = 4
 
 
@@ -163,17 +164,23 @@ def nice_ceiling(highest: float) -> float:
 def _path(
     values: Sequence[tuple[datetime, float]], since: datetime, until: datetime, top: float
 ) -> str:
-    """Return the line as an SVG path; a gap of three periods lifts the pen."""
+    """Return the line as an SVG path; a gap of three periods lifts the pen.
+
+    A figure between two gaps has no line to be seen by: it is a short dash.
+    """
     span = (until - since).total_seconds()
     steps = [
         (later[0] - earlier[0]).total_seconds()
         for earlier, later in zip(values, values[1:], strict=False)
     ]
     widest = 3 * min(steps, default=span)
+    gaps = [True, *(step > widest for step in steps), True]
     parts = []
     for number, (at, value) in enumerate(values):
         x = PLOT_WIDTH * (at - since).total_seconds() / span
         y = PLOT_HEIGHT * (1 - value / top)
-        lifted = number == 0 or steps[number - 1] > widest
-        parts.append(f"{'M' if lifted else 'L'}{x:.1f} {y:.1f}")
+        if gaps[number] and gaps[number + 1]:
+            parts.append(f"M{x - DASH_WIDTH / 2:.1f} {y:.1f}h{DASH_WIDTH}")
+        else:
+            parts.append(f"{'M' if gaps[number] else 'L'}{x:.1f} {y:.1f}")
     return "".join(parts)

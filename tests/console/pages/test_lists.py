@@ -209,6 +209,7 @@ def test_monitoring_draws_the_average_response_time(viewer, page, estate):
     text = shown(viewer.get(f"{page}/monitoring"))
     chart = text.split("Average response time")[1].split("</section>")[0]
     assert "<strong>50 ms</strong>" in chart
+    assert re.search(r'd="M[0-9.]+ [0-9.]+h4"', chart)  # the only figure is seen, too
     check_markup(text)
 
 
