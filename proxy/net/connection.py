@@ -9,6 +9,8 @@ import contextlib
 import select
 import socket
 import struct
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import TYPE_CHECKING
 
 from proxy.net.splice import Pipe
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_SIOCOUTQNSD = 0x894B  # how many bytes the kernel has not sent yet (linux/sockios.h)
+_COUNT = bytes(struct.calcsize("i"))
 
 
 class Connection:
@@ -141,6 +145,15 @@ class Connection:
         """
         self._is_watched = False
         self.reactor.unregister(self.fd)
+
+    @property
+    def closes_cleanly(self) -> bool:
+        """Return whether nothing would be lost by closing now.
+
+        Unread input makes the kernel reset the connection at once; input that comes after the
+        close does so too, and takes with it what has not been sent yet.
+        """
+        return ioctl(self.fd, FIONREAD, _COUNT) == ioctl(self.fd, _SIOCOUTQNSD, _COUNT) == _COUNT
 
     def shut_down_writing(self) -> None:
         """Tell the peer that nothing more will come."""

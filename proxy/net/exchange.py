@@ -658,7 +658,7 @@ class Exchange:
             client.service.upstreams.release(upstream)
         else:
             self._drop_upstream()
-        # A client that asked for the end itself sends nothing that could be lost.
+        # A client that asked for the end itself hardly ever sends more.
         lingers = self._head.keep_alive or not is_complete
         client.finish(stays_open=self._stays_open, lingers=lingers)
 

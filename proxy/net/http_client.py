@@ -526,7 +526,7 @@ class HttpClient(Connection):
 
     def _end(self) -> None:
         """Close after the last answer, and after the client has had time to fetch it."""
-        if self._saw_end or not self._lingers:
+        if self._saw_end or (not self._lingers and self.closes_cleanly):
             self.close()
             return
         self._is_lingering = True

@@ -31,6 +31,8 @@ LARGE = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
 WEBSOCKET = get(b"Connection: Upgrade", b"Upgrade: websocket")
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 END = b"\r\n\r\n"
+MANY = 1_000_000
+LONG = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % MANY
 ASKED = (("c>", PLAIN), "s+", ("s<", END))
 SERVED = (*ASKED, ("s>", OK), ("c<", b"ok"))
 
@@ -212,6 +214,12 @@ PIPELINES = [
         "pipeline-ends-with-close",
         *(("c>", get(b"Connection: close") + PLAIN), "s+", ("s<", END), ("s>", OK)),
         *(("c<", b"ok"), "c.", "s="),
+    ),
+    dialogue(
+        "pipeline-goes-on-during-a-large-last-answer",
+        *(("c>", get(b"Connection: close")), "s+", ("s<", END), ("s>", LONG + b"x" * MANY), "s="),
+        *(("c>", PLAIN * 20), ("c<", b"Connection: close"), ("c<", END), ("c<", b"x" * MANY)),
+        *("c.", "s="),
     ),
     dialogue(
         "pipeline-in-one-piece-with-a-body",
