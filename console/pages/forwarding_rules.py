@@ -19,6 +19,7 @@ from balancer.selectors.forwarding_rules import get_forwarding_rule, list_forwar
 from balancer.selectors.listeners import get_listener
 from balancer.selectors.server_groups import list_server_groups
 from balancer.services import forwarding_rules as services
+from console.forms.edit_number import read_edit_number
 from console.forms.forwarding_rules import ForwardingRuleForm
 from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
@@ -126,12 +127,11 @@ def edit_rule(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
     form = ForwardingRuleForm(request.POST or None, groups=_groups(request, listener), rule=rule)
     status = None
     if request.method == "POST" and form.is_valid():
-        expected = form.cleaned_data["expected"]
         try:
             services.update_forwarding_rule(
                 actor=_actor(request),
                 rule=rule,
-                expected=int(expected) if expected.isascii() and expected.isdigit() else None,
+                expected=read_edit_number(form.cleaned_data["expected"]),
                 **form.options(),
             )
         except BalancerError as error:

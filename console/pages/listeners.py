@@ -24,6 +24,7 @@ from balancer.selectors.listeners import get_listener
 from balancer.selectors.listeners import list_listeners as select_listeners
 from balancer.selectors.server_groups import list_server_groups
 from balancer.services import listeners as services
+from console.forms.edit_number import read_edit_number
 from console.forms.listeners import ListenerForm
 from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
@@ -165,12 +166,11 @@ def edit_listener(request: HtmxHttpRequest, **ids: str) -> HttpResponse:
     )
     status = None
     if request.method == "POST" and form.is_valid():
-        expected = form.cleaned_data["expected"]
         try:
             services.update_listener(
                 actor=_actor(request),
                 listener=listener,
-                expected=int(expected) if expected.isascii() and expected.isdigit() else None,
+                expected=read_edit_number(form.cleaned_data["expected"]),
                 **form.options(),
             )
         except BalancerError as error:
