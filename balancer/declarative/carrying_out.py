@@ -6,7 +6,11 @@ from typing import Any
 from django.db import transaction
 
 from balancer.actors import Actor
-from balancer.declarative.describing import LOAD_BALANCER_DEFAULTS, describe_load_balancer
+from balancer.declarative.describing import (
+    LOAD_BALANCER_DEFAULTS,
+    SERVER_DEFAULTS,
+    describe_load_balancer,
+)
 from balancer.declarative.listeners import (
     CERTIFICATE_OPTIONS,
     PAIR,
@@ -58,7 +62,7 @@ from balancer.services.load_balancers import (
 from balancer.services.server_changes import ServerChanges, ServerEdit, change_servers
 from balancer.services.server_groups import create_server_group, delete_server_group
 from balancer.services.specifications import change_specification
-from proxy.snapshot import GroupKind, Protocol, ServerRole
+from proxy.snapshot import GroupKind, Protocol
 
 _PLACE_MODELS: Mapping[str, Any] = {
     "primary_zone": Zone,
@@ -195,7 +199,7 @@ def _make_servers(
         return
     rows = {_row_key(row): row.public_id for row in list_entries(group)}
     edits = {
-        rows[key]: ServerEdit(entry.get("weight", 100), entry.get("description", ""))
+        rows[key]: _edit(entry)
         for key, entry in after.items()
         if key in before and entry != before[key]
     }
@@ -212,16 +216,14 @@ def _row_key(row: Any) -> tuple[Any, ...]:
     return (row.machine_type, row.machine_id, address, row.port)
 
 
+def _edit(entry: Entry) -> ServerEdit:
+    values = SERVER_DEFAULTS | dict(entry)
+    return ServerEdit(values["weight"], values["description"])
+
+
 def _new_server(entry: Entry) -> NewServer:
-    return NewServer(
-        machine_type=entry["type"],
-        machine_id=entry["id"],
-        address=entry.get("address", ""),
-        port=entry.get("port"),
-        weight=entry.get("weight", 100),
-        description=entry.get("description", ""),
-        role=entry.get("role", ServerRole.MEMBER),
-    )
+    values = SERVER_DEFAULTS | dict(entry)
+    return NewServer(machine_type=values.pop("type"), machine_id=values.pop("id"), **values)
 
 
 def _default_group(row: LoadBalancer) -> ServerGroup:
