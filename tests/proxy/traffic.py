@@ -4,12 +4,11 @@ import contextlib
 import http.client
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.certificates import authority
-from tests.proxy.node_scene import PATIENCE_S, Estate
+from tests.proxy.node_scene import PATIENCE_S, Estate, wait_until
 
 PAUSE_S = 0.01
 """Between the requests of one client, so that a few clients make a steady load and no more."""
@@ -116,7 +115,7 @@ def load(estate: Estate, clients: int = 3, may_lose: int = 0) -> Iterator[list[L
 def wait_for_requests(ledgers: list[Ledger], count: int) -> None:
     """Wait until every client has asked so many more times."""
     wanted = [each.sent + count for each in ledgers]
-    until = time.monotonic() + PATIENCE_S
-    while any(each.sent < enough for each, enough in zip(ledgers, wanted, strict=True)):
-        assert time.monotonic() < until, "the clients get no answers"
-        time.sleep(0.01)
+    wait_until(
+        lambda: all(each.sent >= enough for each, enough in zip(ledgers, wanted, strict=True)),
+        "the clients to be answered",
+    )

@@ -5,23 +5,13 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from proxy.net.log_file import MAX_WAITING, LogFile
-
-PATIENCE_S = 60.0
-PROJECT = Path(__file__).resolve().parents[3]
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    until = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.002)
+from tests.proxy.node_scene import PATIENCE_S, PROJECT, wait_until
 
 
 def lines_of(*numbers: int) -> list[bytes]:
