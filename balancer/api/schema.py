@@ -47,6 +47,13 @@ REFUSALS_OF_METHOD = {
         "413": "The body is too long.",
         "415": "The body is not JSON.",
     },
+    "put": {
+        "400": "The input has errors.",
+        "409": "Something stands in the way.",
+        "412": "The row has changed since it was read.",
+        "413": "The body is too long.",
+        "415": "The body is not JSON.",
+    },
     "delete": {
         "409": "In use or protected.",
         "412": "The row has changed since it was read.",
@@ -54,7 +61,7 @@ REFUSALS_OF_METHOD = {
 }
 METHODS_WITHOUT_EFFECT = frozenset({"get", "head"})
 EVERY_ANSWER = {"429": "Too many requests; Retry-After says when to go on."}
-METHODS_WITH_IF_MATCH = frozenset({"patch", "delete"})
+METHODS_WITH_IF_MATCH = frozenset({"patch", "put", "delete"})
 IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
     "in": "header",

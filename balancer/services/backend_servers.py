@@ -13,7 +13,15 @@ from balancer.domain.weights import check_weight
 from balancer.exceptions import Conflict, NotFound, Stale
 from balancer.models import BackendServer, LoadBalancer, ServerGroup
 from balancer.services.activity import record_activity
-from balancer.services.locks import check_fresh, lock_group, lock_load_balancer, save_edit
+from balancer.services.locks import (
+    GroupState,
+    check_fresh,
+    check_group_fresh,
+    lock_group,
+    lock_load_balancer,
+    save_edit,
+    save_edits,
+)
 from balancer.services.new_servers import NewServer, build_entries
 from balancer.services.publishing import request_publish
 from proxy.snapshot import GroupKind, ServerRole
@@ -25,6 +33,7 @@ __all__ = [
     "create_entries",
     "describe_entries",
     "describe_server",
+    "describe_whole",
     "list_entries",
     "remove_servers",
     "set_server_weight",
@@ -36,11 +45,16 @@ _MACHINES = ("ecs_instance", "interface_address__interface", "idc_server")
 
 @transaction.atomic
 def add_servers(
-    *, actor: Actor, group: ServerGroup, servers: Sequence[NewServer]
+    *,
+    actor: Actor,
+    group: ServerGroup,
+    servers: Sequence[NewServer],
+    expected: GroupState | None = None,
 ) -> list[BackendServer]:
     """Add servers to a default or VServer group, all or nothing (S47, E1.8)."""
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
+    check_group_fresh(group, expected)
     created = create_entries(group, servers)
     if not created:
         return created
@@ -107,6 +121,7 @@ def set_server_weights(
     group: ServerGroup,
     weights: Mapping[str, Any],
     expected: Mapping[str, int] | None = None,
+    expected_group: GroupState | None = None,
 ) -> list[BackendServer]:
     """Give several servers of a group new weights by public id, all or nothing (I7).
 
@@ -114,6 +129,7 @@ def set_server_weights(
     """
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
+    check_group_fresh(group, expected_group)
     rows = {
         each.public_id: each for each in _lock_servers(group).filter(public_id__in=list(weights))
     }
@@ -137,7 +153,7 @@ def _save_weights(
     before = describe_entries(changed)
     for row in changed:
         row.weight = weights[row.public_id]
-        save_edit(row, "weight")
+    save_edits(changed, "weight")
     record_activity(
         actor,
         "servers.weights_changed",
@@ -151,11 +167,16 @@ def _save_weights(
 
 @transaction.atomic
 def remove_servers(
-    *, actor: Actor, group: ServerGroup, server_ids: Collection[str]
+    *,
+    actor: Actor,
+    group: ServerGroup,
+    server_ids: Collection[str],
+    expected: GroupState | None = None,
 ) -> list[BackendServer]:
     """Take servers out of a group by public id; ids that are not in it are ignored (S89)."""
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
+    check_group_fresh(group, expected)
     check_not_pair(group)
     removed = list(_lock_servers(group).filter(public_id__in=list(server_ids)))
     if not removed:
@@ -214,6 +235,15 @@ def describe_entries(rows: Iterable[BackendServer]) -> list[dict[str, Any]]:
         }
         | ({} if row.role == ServerRole.MEMBER else {"role": str(row.role)})
         for row in rows
+    ]
+
+
+def describe_whole(rows: Iterable[BackendServer]) -> list[dict[str, Any]]:
+    """Return what the activity log keeps where a description may change, too."""
+    rows = list(rows)
+    entries = describe_entries(rows)
+    return [
+        entry | {"description": row.description} for entry, row in zip(entries, rows, strict=True)
     ]
 
 

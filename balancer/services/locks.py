@@ -6,9 +6,12 @@ place of the order, where others lock it too. SQLite ignores locks of rows; ther
 transactions keep writers in line.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from django.db.models import Model
+from django.db.models import Model, Sum
+from django.utils import timezone
 
 from balancer.actors import Actor
 from balancer.choices import Entrance, LoadBalancerStatus
@@ -121,3 +124,54 @@ def save_edit(row: EditedModel, *fields: str) -> None:
     """Save the fields and raise the row's edit number."""
     row.edit_number += 1
     row.save(update_fields=[*fields, "edit_number", "updated_at"])
+
+
+def save_edits(rows: Sequence[EditedModel], *fields: str) -> None:
+    """Save the fields of rows of one model with few statements, each with its next edit number."""
+    now = timezone.now()
+    for row in rows:
+        row.edit_number += 1
+        row.updated_at = now
+    if rows:
+        columns = [*fields, "edit_number", "updated_at"]
+        type(rows[0])._default_manager.bulk_update(rows, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """How a group was when somebody read it; ``servers`` stands for the rows of its servers.
+
+    It is the sum of their edit numbers: it rises with every change to one of them, and servers
+    come and go under a new edit number of the group. None stands for any.
+    """
+
+    edit_number: int
+    servers: int | None = None
+
+    def __str__(self) -> str:
+        return (
+            str(self.edit_number) if self.servers is None else f"{self.edit_number}-{self.servers}"
+        )
+
+
+def state_of_group(group: ServerGroup) -> GroupState:
+    """Return how the group and its servers are now."""
+    servers = BackendServer.objects.filter(group=group).aggregate(total=Sum("edit_number"))
+    return GroupState(group.edit_number, servers["total"] or 0)
+
+
+def check_group_fresh(group: ServerGroup, expected: GroupState | None) -> None:
+    """Raise Stale when the group, locked, or one of its servers is not as the caller read it."""
+    if expected is None:
+        return
+    state = state_of_group(group)
+    is_same = group.edit_number == expected.edit_number
+    if is_same and expected.servers in (None, state.servers):
+        return
+    raise Stale(
+        "stale",
+        f"The servers of {group} were changed since you read them; look at them again, then repeat "
+        "your change.",
+        id=group.public_id,
+        current=str(state),
+    )

@@ -45,14 +45,16 @@ Row = TypeVar("Row", bound=Model)
 
 
 def build_entries(
-    group: ServerGroup, servers: Sequence[NewServer], *, field: str = "servers"
+    group: ServerGroup, servers: Sequence[NewServer], *, places: Sequence[int] | None = None
 ) -> list[BackendServer]:
     """Return unsaved rows for all of the servers; raise one Invalid that names every bad row.
 
-    Paths in the error are ``servers[2].weight`` by the place in ``servers``. The caller holds the
-    load balancer's lock.
+    Paths in the error are ``servers[2].weight`` by the place in ``servers``, or in a longer list
+    that the caller picked them from: at ``places`` in it. The caller holds the load balancer's
+    lock.
     """
     load_balancer = group.load_balancer
+    paths = [f"servers[{at}]" for at in (range(len(servers)) if places is None else places)]
     check_quota(
         "servers_per_load_balancer",
         current=BackendServer.objects.filter(group__load_balancer=load_balancer).count(),
@@ -61,15 +63,15 @@ def build_entries(
     )
     collector, machines = RefusalCollector(), _Machines(servers)
     rows: list[BackendServer] = []
-    for at, wanted in enumerate(servers):
-        row = _build(group, wanted, machines, collector, f"{field}[{at}]")
+    for path, wanted in zip(paths, servers, strict=True):
+        row = _build(group, wanted, machines, collector, path)
         if row is not None:
             rows.append(row)
     collector.finish()
-    _check_unique(group, rows, field)
-    _check_attachments(load_balancer, rows, field)
+    _check_unique(group, rows, paths)
+    _check_attachments(load_balancer, rows, paths)
     if group.kind == GroupKind.PRIMARY_SECONDARY:
-        _check_pair(group, rows, field)
+        _check_pair(group, rows)
     return rows
 
 
@@ -194,7 +196,7 @@ def _machine_key(row: BackendServer) -> MachineKey:
     return column, getattr(row, f"{column}_id")
 
 
-def _check_unique(group: ServerGroup, rows: Sequence[BackendServer], field: str) -> None:
+def _check_unique(group: ServerGroup, rows: Sequence[BackendServer], paths: Sequence[str]) -> None:
     """No address and port twice in the request, nor once more than in the group (E1.5, E5.3)."""
     collector = RefusalCollector()
     servers = group.servers.select_related("ecs_instance", "interface_address", "idc_server")
@@ -208,16 +210,16 @@ def _check_unique(group: ServerGroup, rows: Sequence[BackendServer], field: str)
         port = "" if row.port is None else f" with port {row.port}"
         if key in existing:
             message = f"{row.name} ({row.address}){port} is already in this group."
-            collector.add(f"{field}[{at}].{column}", "already_in_group", message)
+            collector.add(f"{paths[at]}.{column}", "already_in_group", message)
         elif len(places[key]) > 1:
             listed = " and ".join(str(each + 1) for each in places[key])
             message = f"{row.name} ({row.address}){port} is in rows {listed}; keep one of them."
-            collector.add(f"{field}[{at}].{column}", "duplicate_server", message)
+            collector.add(f"{paths[at]}.{column}", "duplicate_server", message)
     collector.finish()
 
 
 def _check_attachments(
-    load_balancer: LoadBalancer, rows: Sequence[BackendServer], field: str
+    load_balancer: LoadBalancer, rows: Sequence[BackendServer], paths: Sequence[str]
 ) -> None:
     """A server belongs to a limited number of load balancers."""
     collector, most = RefusalCollector(), limit("load_balancers_per_server")
@@ -228,7 +230,7 @@ def _check_attachments(
             others = users.get(key, set()) - {load_balancer.pk}
             if own_column == column and len(others) >= most:
                 message = f"{row.name} is used by {len(others)} load balancers; {most} are allowed."
-                collector.add(f"{field}[{at}].machine_id", "too_many_load_balancers", message)
+                collector.add(f"{paths[at]}.machine_id", "too_many_load_balancers", message)
     collector.finish()
 
 
@@ -243,7 +245,7 @@ def _load_balancers_by_machine(column: str, rows: Iterable[BackendServer]) -> di
     return users
 
 
-def _check_pair(group: ServerGroup, rows: Sequence[BackendServer], field: str) -> None:
+def _check_pair(group: ServerGroup, rows: Sequence[BackendServer]) -> None:
     """Exactly two different servers, one primary and one secondary (S36, S131, C13)."""
     collector = RefusalCollector()
     roles: dict[MachineKey, set[str]] = {}
@@ -251,8 +253,8 @@ def _check_pair(group: ServerGroup, rows: Sequence[BackendServer], field: str) -
         roles.setdefault(_machine_key(row), set()).add(row.role)
     if group.servers.exists() or len(roles) != 2:
         message = f"A pair needs exactly two different servers; given: {len(roles)}."
-        collector.add(field, "not_exactly_two", message)
+        collector.add("servers", "not_exactly_two", message)
     elif sorted(map(sorted, roles.values())) != [[ServerRole.PRIMARY], [ServerRole.SECONDARY]]:
         message = "One of the two servers must be the primary and the other the secondary."
-        collector.add(field, "not_one_primary", message)
+        collector.add("servers", "not_one_primary", message)
     collector.finish()

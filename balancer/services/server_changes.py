@@ -18,9 +18,10 @@ from balancer.services.backend_servers import (
     check_not_pair,
     create_entries,
     describe_entries,
+    describe_whole,
     list_entries,
 )
-from balancer.services.locks import lock_group, lock_load_balancer, save_edit
+from balancer.services.locks import lock_group, lock_load_balancer, save_edit, save_edits
 from balancer.services.publishing import request_publish
 
 
@@ -53,12 +54,11 @@ def change_servers(*, actor: Actor, group: ServerGroup, changes: ServerChanges) 
     check_not_pair(group)
     rows = {row.public_id: row for row in list_entries(group).select_for_update(of=("self",))}
     removed = [row for public_id, row in rows.items() if public_id in changes.remove]
-    was = {public_id: _describe(row) for public_id, row in rows.items()}
+    was = dict(zip(rows, describe_whole(rows.values()), strict=True))
     edited = _apply(changes.edit, rows)
     if removed:
         BackendServer.objects.filter(pk__in=[row.pk for row in removed]).delete()
-    for row in edited:
-        save_edit(row, "weight", "description")
+    save_edits(edited, "weight", "description")
     added = create_entries(group, changes.add)
     if not (removed or edited or added):
         return
@@ -72,7 +72,7 @@ def change_servers(*, actor: Actor, group: ServerGroup, changes: ServerChanges) 
             group,
             load_balancer=load_balancer,
             before=[was[row.public_id] for row in edited],
-            after=[_describe(row) for row in edited],
+            after=describe_whole(edited),
         )
     request_publish(load_balancer)
 
@@ -98,10 +98,6 @@ def _apply(
             edited.append(row)
     collector.finish()
     return edited
-
-
-def _describe(row: BackendServer) -> dict[str, Any]:
-    return describe_entries([row])[0] | {"description": row.description}
 
 
 def _record(

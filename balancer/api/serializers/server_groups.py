@@ -18,6 +18,7 @@ from proxy.snapshot import ServerRole
 
 MACHINE_TYPES = ["ecs", "eni", "idc"]
 MAX_LISTED = 1000
+MAX_REPLACED = 20_000
 """More than any limit of servers: the services say the real one."""
 
 
@@ -47,6 +48,12 @@ class ServersInput(Input):
     servers = serializers.ListField(
         child=NewServerInput(), allow_empty=False, max_length=MAX_LISTED
     )
+
+
+class WantedServersInput(Input):
+    """All the servers that a group is to have, in any order; an empty list empties the group."""
+
+    servers = serializers.ListField(child=NewServerInput(), max_length=MAX_REPLACED)
 
 
 class ServerWeightInput(Input):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import django_filters
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -12,6 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from balancer.api.etags import etag, expected_group_state
 from balancer.api.filters import ResourceFilter, id_filter
 from balancer.api.serializers.observation import GroupHealthSerializer, server_health_facts
 from balancer.api.serializers.server_groups import (
@@ -20,23 +22,26 @@ from balancer.api.serializers.server_groups import (
     ServerGroupSerializer,
     ServerIdsInput,
     ServersInput,
+    WantedServersInput,
     WeightsInput,
 )
 from balancer.api.views.backend_servers import check_servers_per_call, new_server
 from balancer.api.views.base import ResourceViewSet, gone
 from balancer.choices import GROUP_KIND_CHOICES
 from balancer.exceptions import Invalid
-from balancer.models import ServerGroup
+from balancer.models import BackendServer, ServerGroup
 from balancer.rights import Right
 from balancer.selectors.backend_servers import list_backend_servers
 from balancer.selectors.health import get_group_health
 from balancer.selectors.server_groups import get_server_group, list_server_groups
 from balancer.services.backend_servers import add_servers, remove_servers, set_server_weights
+from balancer.services.locks import GroupState, state_of_group
 from balancer.services.server_groups import (
     create_server_group,
     delete_server_group,
     rename_server_group,
 )
+from balancer.services.server_replacement import replace_servers
 
 
 class ServerGroupFilter(ResourceFilter):
@@ -94,8 +99,29 @@ class ServerGroupViewSet(ResourceViewSet):
     @action(methods=["get"], detail=True, search_fields=None, ordering_fields=None)
     def servers(self, request: Request, **kwargs: Any) -> Response:
         """List the servers of the group."""
-        rows = list_backend_servers(user=request.user, group=self.find(Right.VIEW))
-        return self.page_of(rows, BackendServerSerializer)
+        group = self.find(Right.VIEW)
+        rows = list_backend_servers(user=request.user, group=group)
+        answer = self.page_of(rows, BackendServerSerializer)
+        answer.headers["ETag"] = etag(state_of_group(group))
+        return answer
+
+    @extend_schema(request=WantedServersInput, responses=BackendServerSerializer(many=True))
+    @servers.mapping.put
+    def replace_servers(self, request: Request, **kwargs: Any) -> Response:
+        """Make these the servers of the group, however many: all at once or not at all.
+
+        Who is in the group already, at the same port, keeps its ID and its connections.
+        """
+        group = self.find(Right.CHANGE)
+        rows = self.read(WantedServersInput)["servers"]
+        with transaction.atomic():  # the tag in the answer is of what was stored, and no later
+            wanted = replace_servers(
+                actor=self.actor,
+                group=group,
+                servers=[new_server(row) for row in rows],
+                expected=self.expected_state(group),
+            )
+            return self.show_members(group, wanted)
 
     @extend_schema(request=ServersInput, responses={201: BackendServerSerializer(many=True)})
     @servers.mapping.post
@@ -104,13 +130,14 @@ class ServerGroupViewSet(ResourceViewSet):
         group = self.find(Right.CHANGE)
         rows = self.read(ServersInput)["servers"]
         check_servers_per_call(rows)
-        self.expected(group)
-        added = add_servers(
-            actor=self.actor, group=group, servers=[new_server(row) for row in rows]
-        )
-        return self.show(
-            BackendServerSerializer, added, status_code=status.HTTP_201_CREATED, many=True
-        )
+        with transaction.atomic():
+            added = add_servers(
+                actor=self.actor,
+                group=group,
+                servers=[new_server(row) for row in rows],
+                expected=self.expected_state(group),
+            )
+            return self.show_members(group, added, status.HTTP_201_CREATED)
 
     @extend_schema(request=WeightsInput, responses=BackendServerSerializer(many=True))
     @servers.mapping.patch
@@ -119,15 +146,16 @@ class ServerGroupViewSet(ResourceViewSet):
         group = self.find(Right.CHANGE)
         rows = self.read(WeightsInput)["servers"]
         check_servers_per_call(rows)
-        self.expected(group)
-        with _paths_of(rows):
+        expected_group = self.expected_state(group)
+        with transaction.atomic(), _paths_of(rows):
             changed = set_server_weights(
                 actor=self.actor,
                 group=group,
                 weights={row["id"]: row["weight"] for row in rows},
                 expected={row["id"]: row["edit_number"] for row in rows if "edit_number" in row},
+                expected_group=expected_group,
             )
-        return self.show(BackendServerSerializer, changed, many=True)
+            return self.show_members(group, changed)
 
     @extend_schema(request=ServerIdsInput, responses={204: None})
     @action(methods=["post"], detail=True, url_path="servers/remove")
@@ -136,9 +164,21 @@ class ServerGroupViewSet(ResourceViewSet):
         group = self.find(Right.CHANGE)
         server_ids = self.read(ServerIdsInput)["servers"]
         check_servers_per_call(server_ids)
-        self.expected(group)
-        remove_servers(actor=self.actor, group=group, server_ids=server_ids)
+        expected = self.expected_state(group)
+        remove_servers(actor=self.actor, group=group, server_ids=server_ids, expected=expected)
         return gone()
+
+    def expected_state(self, group: ServerGroup) -> GroupState | None:
+        """Return which state of the group's servers If-Match asks for."""
+        return expected_group_state(self.request, group)
+
+    def show_members(
+        self, group: ServerGroup, rows: Sequence[BackendServer], status_code: int = 200
+    ) -> Response:
+        """Return the answer that shows servers of the group, with the tag of the whole list."""
+        answer = self.show(BackendServerSerializer, rows, status_code=status_code, many=True)
+        answer.headers["ETag"] = etag(state_of_group(self.find(Right.VIEW)))
+        return answer
 
     @extend_schema(responses=GroupHealthSerializer)
     @action(methods=["get"], detail=True)

@@ -98,6 +98,11 @@ WRITES = [
         "server-groups/{group}/servers/",
         {"servers": [{"id": "{server}", "weight": 1}]},
     ),
+    Write(
+        "PUT",
+        "server-groups/{group}/servers/",
+        {"servers": [{"machine_type": "ecs", "machine_id": "{machine}"}]},
+    ),
     Write("POST", "server-groups/{group}/servers/remove/", {"servers": ["{server}"]}),
     Write(
         "POST",

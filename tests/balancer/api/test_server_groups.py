@@ -184,3 +184,117 @@ def test_the_health_of_a_group_names_each_server(operator, estate):
     assert {server["server"] for server in health["servers"]} == {
         server.public_id for server in estate.servers
     }
+
+
+# --- PUT: the whole list ---
+
+
+def whole(group: ServerGroup) -> list[dict[str, object]]:
+    return [row(each.ecs_instance, weight=each.weight) for each in group.servers.order_by("pk")]
+
+
+def test_the_whole_list_is_replaced_beyond_the_limit_of_a_call(operator, estate, machines):
+    """Issue 4, section 2: atomic replace of a group's servers of any size."""
+    kept = estate.servers[0]
+    wanted = [row(each, weight=1) for each in machines] + whole(estate.group)[:1]
+    answer = operator.put(members(estate.group), {"servers": wanted})
+    assert answer.status_code == 200, answer.content
+    told = answer.json()
+    assert [each["machine_id"] for each in told] == [each["machine_id"] for each in wanted]
+    assert told[-1]["id"] == kept.public_id
+    assert estate.group.servers.count() == 23
+    assert Activity.objects.filter(entrance="rest").get().action == "servers.replaced"
+    assert PublishHead.objects.get().wanted == 1
+
+
+def test_the_same_list_again_changes_nothing(operator, estate):
+    first = operator.get(members(estate.group))["ETag"]
+    answer = operator.put(members(estate.group), {"servers": whole(estate.group)[::-1]})
+    assert (answer.status_code, answer["ETag"]) == (200, first)
+    assert not Activity.objects.filter(entrance="rest").exists()
+    assert not PublishHead.objects.exists()
+
+
+def test_a_wrong_list_is_refused_whole_with_paths(operator, estate, machines):
+    wanted = [row(each) for each in machines]
+    wanted[17]["weight"] = 101
+    wanted[3] = {"machine_type": "ecs", "machine_id": "i-none"}
+    answer = operator.put(members(estate.group), {"servers": wanted})
+    assert fields_of(answer).keys() == {"servers[17].weight"}  # S68
+    wanted[17]["weight"] = 100
+    answer = operator.put(members(estate.group), {"servers": wanted})
+    assert fields_of(answer).keys() == {"servers[3].machine_id"}
+    assert estate.group.servers.count() == 3
+    assert not PublishHead.objects.exists()
+
+
+@pytest.mark.parametrize("body", [{}, {"servers": None}, {"servers": {}}, {"servers": [None]}, []])
+def test_a_list_must_be_given_to_replace_one(operator, estate, body):
+    assert operator.put(members(estate.group), body).status_code == 400
+    assert estate.group.servers.count() == 3
+
+
+def test_more_than_the_quota_allows_is_a_conflict(operator, estate, machines):
+    wanted = [row(machines[0])] * 201
+    problem = problem_of(operator.put(members(estate.group), {"servers": wanted}), 409)
+    assert (problem["code"], problem["details"]["limit"]) == ("quota_exceeded", 200)
+
+
+@pytest.mark.parametrize("verb", ["put", "patch", "post", "remove"])
+def test_members_change_only_as_they_were_read(operator, estate, machines, verb):
+    """If-Match takes the tag of the list; a weight that changed meanwhile is not overwritten."""
+    group, server = estate.group, estate.servers[0]
+    tag = operator.get(members(group))["ETag"]
+    operator.patch(f"{SERVERS}{server.public_id}/", {"weight": 3})
+
+    def send(tag: str):
+        headers = {"If-Match": tag}
+        if verb == "put":
+            return operator.put(members(group), {"servers": []}, headers=headers)
+        if verb == "patch":
+            body = {"servers": [{"id": server.public_id, "weight": 4}]}
+            return operator.patch(members(group), body, headers=headers)
+        if verb == "post":
+            return operator.post(members(group), {"servers": [row(machines[0])]}, headers=headers)
+        body = {"servers": [server.public_id]}
+        return operator.post(members(group, "remove"), body, headers=headers)
+
+    refused = send(tag)
+    problem = problem_of(refused, 412)
+    assert refused["ETag"] == f'"{problem["details"]["current"]}"' != tag
+    assert list(group.servers.values_list("weight", flat=True)) == [3, 30, 20]
+    assert send(refused["ETag"]).status_code < 300
+    problem_of(send(refused["ETag"]), 412) if verb != "patch" else None
+    assert send("*").status_code < 300 or verb == "post"
+
+
+def test_the_groups_own_tag_is_taken_too(operator, estate):
+    tag = operator.get(f"{GROUPS}{estate.group.public_id}/")["ETag"]
+    body = {"servers": whole(estate.group)[:2]}
+    assert operator.put(members(estate.group), body, headers={"If-Match": tag}).status_code == 200
+    problem_of(operator.put(members(estate.group), body, headers={"If-Match": tag}), 412)
+
+
+def test_a_replace_tried_dry_tells_the_exact_difference(operator, estate, machines):
+    a, b, c = estate.servers
+    wanted = [row(a.ecs_instance, weight=50), row(b.ecs_instance, weight=50), row(machines[0])]
+    told = operator.put(f"{members(estate.group)}?dry_run=true", {"servers": wanted}).json()
+    assert told["status"] == 200
+    (change,) = told["changes"]
+    assert [each["server"] for each in change["before"]["removed"]] == [c.machine_id]
+    assert [each["server"] for each in change["after"]["added"]] == [machines[0].public_id]
+    assert [each["weight"] for each in change["after"]["changed"]] == [50]
+    shares = {each["server"]: (each["before"], each["after"]) for each in told["shares"]}
+    assert shares[a.public_id] == (50.0, 25.0)
+    assert shares[c.public_id] == (20.0, None)
+    assert estate.group.servers.count() == 3
+    assert not PublishHead.objects.exists()
+
+
+def test_a_replace_under_a_key_happens_once(operator, estate, machines):
+    body, key = {"servers": [row(machines[0])]}, {"Idempotency-Key": "replace"}
+    first = operator.put(members(estate.group), body, headers=key)
+    again = operator.put(members(estate.group), body, headers=key)
+    assert first.json() == again.json()
+    assert (again["Idempotency-Replayed"], again["ETag"]) == ("true", first["ETag"])
+    assert Activity.objects.filter(action="servers.replaced").count() == 1
