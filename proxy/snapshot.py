@@ -295,11 +295,15 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the specification of an instance allows on each node; None: no limit."""
+    """What an instance may carry on each node, all its listeners together; None: no limit.
+
+    The bandwidth counts for each direction; the others come with the specification.
+    """
 
     connections: int | None = None
     connections_per_s: int | None = None
     requests_per_s: int | None = None
+    bandwidth_mbps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +325,14 @@ class Snapshot:
 
     def to_json(self) -> str:
         """Return the wire form; equal snapshots give equal text."""
-        return _canonical_json(dataclasses.asdict(self))
+        return _canonical_json(self._form())
+
+    def _form(self) -> dict[str, Any]:
+        form = dataclasses.asdict(self)
+        if self.limits.bandwidth_mbps is None:
+            # A field that came later: a proxy of before refuses what it does not know.
+            del form["limits"]["bandwidth_mbps"]
+        return form
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -333,7 +344,7 @@ class Snapshot:
     @property
     def content_hash(self) -> str:
         """Return a short digest of everything but the version: equal content, equal hash."""
-        return _digest(dataclasses.asdict(dataclasses.replace(self, version=0)))
+        return _digest(dataclasses.replace(self, version=0)._form())
 
     def validate(self) -> None:
         """Raise SnapshotInvalid unless every reference, address and number is usable."""
@@ -349,6 +360,8 @@ class Snapshot:
             == len(self.listeners),
             "two listeners have the same port",
         )
+        bandwidth = self.limits.bandwidth_mbps
+        _require(bandwidth is None or bandwidth > 0, "limits: bandwidth_mbps must be positive")
         certificates = {each.id: each for each in self.certificates}
         _require(len(certificates) == len(self.certificates), "two certificates have the same id")
         for listener in self.listeners:

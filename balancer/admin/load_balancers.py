@@ -19,6 +19,7 @@ from balancer.services.load_balancers import (
     stop_load_balancer,
 )
 from balancer.services.locks import check_fresh
+from balancer.services.specifications import change_bandwidth
 
 
 class ListenerInline(ReadOnlyInline):
@@ -46,7 +47,7 @@ class LoadBalancerAdmin(EditedAdmin):
     list_select_related = ["region"]
     date_hierarchy = "created_at"
     autocomplete_fields = ["region", "primary_zone", "backup_zone", "vpc", "vswitch"]
-    exclude = ["network_type", "bandwidth_mbps"]
+    exclude = ["network_type"]
     readonly_fields = ["status", "owner", *EDITED_READONLY]
     readonly_on_change = (
         "region",
@@ -85,10 +86,14 @@ class LoadBalancerAdmin(EditedAdmin):
     def change_row(
         self, actor: Actor, row: LoadBalancer, changes: dict[str, Any], expected: int | None
     ) -> None:
-        """Rename or protect the load balancer."""
+        """Rename, limit or protect the load balancer."""
         check_fresh(row, expected)
         if "name" in changes:
             rename_load_balancer(actor=actor, load_balancer=row, name=changes["name"])
+        if "bandwidth_mbps" in changes:
+            change_bandwidth(
+                actor=actor, load_balancer=row, bandwidth_mbps=changes["bandwidth_mbps"]
+            )
         if "deletion_protection" in changes:
             set_deletion_protection(
                 actor=actor, load_balancer=row, enabled=changes["deletion_protection"]

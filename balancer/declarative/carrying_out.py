@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from balancer.actors import Actor
+from balancer.constants import UNLIMITED_BANDWIDTH_MBPS
 from balancer.declarative.describing import (
     LOAD_BALANCER_DEFAULTS,
     SERVER_DEFAULTS,
@@ -61,7 +62,11 @@ from balancer.services.load_balancers import (
 )
 from balancer.services.server_changes import ServerChanges, ServerEdit, change_servers
 from balancer.services.server_groups import create_server_group, delete_server_group
-from balancer.services.specifications import change_specification
+from balancer.services.specifications import (
+    bandwidth_of_listeners,
+    change_bandwidth,
+    change_specification,
+)
 from proxy.snapshot import GroupKind, Protocol
 
 _PLACE_MODELS: Mapping[str, Any] = {
@@ -111,7 +116,9 @@ def _make_balancer(actor: Actor, row: LoadBalancer | None, entry: Entry) -> None
     _make_servers(actor, _default_group(row), current, entry, "default_servers")
     for field, kind in _GROUP_KINDS:
         _make_groups(actor, row, kind, current.get(field, []), entry.get(field, []))
+    _set_bandwidth(actor, row, entry, only_if_fits=True)
     _make_listeners(actor, row, current.get("listeners", []), entry.get("listeners", []))
+    _set_bandwidth(actor, row, entry)
     for field, kind in _GROUP_KINDS:
         _delete_groups(actor, row, kind, entry.get(field, []))
     _set_switches(actor, row, entry)
@@ -138,6 +145,16 @@ def _set_specification(actor: Actor, row: LoadBalancer, entry: Entry) -> None:
     change_specification(
         actor=actor, load_balancer=row, specification=entry.get("specification", "")
     )
+
+
+def _set_bandwidth(
+    actor: Actor, row: LoadBalancer, entry: Entry, *, only_if_fits: bool = False
+) -> None:
+    """Before listeners that need it, and after those that give some of theirs up."""
+    mbps = entry.get("bandwidth_mbps", UNLIMITED_BANDWIDTH_MBPS)
+    fits = mbps == UNLIMITED_BANDWIDTH_MBPS or bandwidth_of_listeners(row) <= mbps
+    if fits or not only_if_fits:
+        change_bandwidth(actor=actor, load_balancer=row, bandwidth_mbps=mbps)
 
 
 def _set_switches(actor: Actor, row: LoadBalancer, entry: Entry) -> None:

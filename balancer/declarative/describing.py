@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from balancer.constants import UNLIMITED_BANDWIDTH_MBPS
 from balancer.declarative.listeners import describe_listener, without_defaults
 from balancer.exceptions import Conflict
 from balancer.models import BackendServer, LoadBalancer, ServerGroup
@@ -14,6 +15,7 @@ PLACES = ("primary_zone", "backup_zone", "vpc", "vswitch", "address", "address_t
 """What an instance keeps for life."""
 LOAD_BALANCER_DEFAULTS: dict[str, Any] = {
     "specification": "",
+    "bandwidth_mbps": UNLIMITED_BANDWIDTH_MBPS,
     "status": "active",
     "deletion_protection": False,
     "modification_protection": False,
@@ -58,6 +60,7 @@ def describe_load_balancer(row: LoadBalancer) -> dict[str, Any]:
     entry["specification"] = row.specification
     entry["status"] = str(row.status)
     for name in (
+        "bandwidth_mbps",
         "deletion_protection",
         "modification_protection",
         "modification_protection_reason",

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from balancer.constants import (
-    BANDWIDTH_RANGE_MBPS,
     CHECK_INTERVAL_RANGE_S,
     CHECK_THRESHOLD_RANGE,
     CHECK_TIMEOUT_RANGE_S,
@@ -18,8 +17,8 @@ from balancer.constants import (
     MAX_UDP_CHECK_CHARACTERS,
     PERSISTENCE_TIMEOUT_RANGE_S,
     REQUEST_TIMEOUT_RANGE_S,
-    UNLIMITED_BANDWIDTH_MBPS,
 )
+from balancer.domain.bandwidth import check_bandwidth
 from balancer.domain.names import check_group_name, check_listener_description
 from balancer.domain.numbers import read_integer
 from balancer.domain.persistence import PERSISTENCE_CHECKERS
@@ -105,18 +104,6 @@ def check_scheduler_allowed(scheduler: str, *, instance: str, is_guaranteed: boo
         raise Invalid("specification_too_small", message, fields={"scheduler": [message]})
 
 
-def check_bandwidth_sum(bandwidth_mbps: int, *, others_mbps: int, instance_mbps: int) -> None:
-    """Raise Invalid when the listeners of an instance would be allowed more than it is itself."""
-    if UNLIMITED_BANDWIDTH_MBPS in (instance_mbps, bandwidth_mbps):
-        return
-    if bandwidth_mbps + others_mbps > instance_mbps:
-        message = (
-            f"The instance has {instance_mbps} Mbit/s, its other listeners have {others_mbps}; "
-            f"at most {max(0, instance_mbps - others_mbps)} are left, given: {bandwidth_mbps}."
-        )
-        raise Invalid("bandwidth_exceeded", message, fields={"bandwidth_mbps": [message]})
-
-
 def check_group_kind(kind: str, *, protocol: str) -> None:
     """Raise Invalid when listeners of the protocol cannot use groups of this kind (S40, S127)."""
     if kind == GroupKind.PRIMARY_SECONDARY and protocol not in PAIR_PROTOCOLS:
@@ -149,15 +136,6 @@ def _read_optional(option: str, value: Any) -> int | None:
         return None
     (minimum, maximum), label = _OPTIONAL_RANGES[option]
     return read_integer(value, field=option, minimum=minimum, maximum=maximum, label=label)
-
-
-def _check_bandwidth(value: Any) -> int:
-    """Return the limit in Mbit/s; -1 says that there is none."""
-    if value in (UNLIMITED_BANDWIDTH_MBPS, str(UNLIMITED_BANDWIDTH_MBPS)):
-        return UNLIMITED_BANDWIDTH_MBPS
-    least, most = BANDWIDTH_RANGE_MBPS
-    label = f"Peak bandwidth in Mbit/s ({UNLIMITED_BANDWIDTH_MBPS}: no limit)"
-    return read_integer(value, field="bandwidth_mbps", minimum=least, maximum=most, label=label)
 
 
 def _check_optional_port(value: Any) -> int | None:
@@ -232,7 +210,7 @@ def _refusal(field: str, message: str) -> Invalid:
 _CHECKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "name": check_group_name,
     "tls_policy": check_tls_policy,
-    "bandwidth_mbps": _check_bandwidth,
+    "bandwidth_mbps": check_bandwidth,
     "description": check_listener_description,
     "backend_port": lambda value: (
         None if value in (None, "") else check_port(value, "backend_port", "Backend port")

@@ -55,7 +55,10 @@ class LoadBalancer(EditedModel):
         max_length=30, blank=True, help_text="Empty: shared performance."
     )
     bandwidth_mbps = models.IntegerField(
-        default=UNLIMITED_BANDWIDTH_MBPS, help_text="-1: unlimited."
+        "peak bandwidth (Mbit/s)",
+        default=UNLIMITED_BANDWIDTH_MBPS,
+        help_text="Of all listeners together, for each direction and each proxy node; -1: no "
+        "limit.",
     )
     status = models.CharField(
         max_length=10, choices=LoadBalancerStatus.choices, default=LoadBalancerStatus.ACTIVE
@@ -69,7 +72,8 @@ class LoadBalancer(EditedModel):
     billing = models.JSONField(
         default=dict,
         editable=False,
-        help_text="What clients of the RPC API say about prices: kept and told, without effect.",
+        help_text="What clients of the RPC API say about prices: kept and told. Only a bandwidth "
+        "that is billed by has an effect.",
     )
     cookie_key = models.CharField(
         max_length=64,

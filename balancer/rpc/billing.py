@@ -1,17 +1,17 @@
 """Prices on the wire: kept as clients say them, for they compare what comes back.
 
-That holds for the bandwidth of an instance too: listeners have peak bandwidths of their own.
+The bandwidth of an instance is in force when it is billed by that.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from balancer.constants import BANDWIDTH_RANGE_MBPS
+from balancer.domain.bandwidth import BY_BANDWIDTH, BY_TRAFFIC
 from balancer.models import LoadBalancer
 from balancer.rpc.errors import RpcError
 from balancer.rpc.parameters import Parameters
 
-BY_TRAFFIC, BY_BANDWIDTH = "paybytraffic", "paybybandwidth"
 BY_SPECIFICATION, BY_USE = "PayBySpec", "PayByCLCU"
 ELASTIC = "slb.lcu.elastic"
 """The specification of what is billed by use."""

@@ -65,6 +65,7 @@ CODE_OF_REFUSAL: Final[Mapping[str, tuple[str, int]]] = {
     "idempotency_key_reused": ("IdempotentParameterMismatch", 400),
     "access_list_in_use": ("AclInUse", 400),
     "access_list_not_found": ("AclNotExist", 400),
+    "bandwidth_exceeded": ("InvalidParameter.Bandwidth", 400),
     "failover": ("InvalidParam.VServerGroupId", 400),
     "name_in_use": ("InvalidParameter", 400),
     "redirect_in_use": ("ListenerForwardExist", 400),

@@ -3,19 +3,18 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
 from balancer.constants import (
     DEFAULT_UDP_CHECK_INTERVAL_S,
     DEFAULT_UDP_CHECK_TIMEOUT_S,
-    UNLIMITED_BANDWIDTH_MBPS,
 )
+from balancer.domain.bandwidth import check_bandwidth_sum
 from balancer.domain.draining import check_draining, check_no_useless_timeout
 from balancer.domain.listeners import (
     CHECK_KINDS_OF_PROTOCOL,
-    check_bandwidth_sum,
     check_options,
     check_scheduler_allowed,
     check_udp_answer,
@@ -37,6 +36,7 @@ from balancer.services.listener_groups import check_groups, settle_groups
 from balancer.services.listener_tls import check_listener_tls
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
+from balancer.services.specifications import bandwidth_of_listeners
 from balancer.services.tags import forget_tags
 from proxy.snapshot import Protocol
 
@@ -275,11 +275,9 @@ def _check_whole(listener: Listener) -> None:
 
 def _check_bandwidth(listener: Listener) -> None:
     """The listeners of an instance with a bandwidth of its own share that among them."""
-    others = listener.load_balancer.listeners.exclude(pk=listener.pk)
-    limited = others.exclude(bandwidth_mbps=UNLIMITED_BANDWIDTH_MBPS)
     check_bandwidth_sum(
         listener.bandwidth_mbps,
-        others_mbps=limited.aggregate(total=Sum("bandwidth_mbps"))["total"] or 0,
+        others_mbps=bandwidth_of_listeners(listener.load_balancer, but=listener),
         instance_mbps=listener.load_balancer.bandwidth_mbps,
     )
 

@@ -5,7 +5,8 @@ from django.db import transaction
 
 from balancer.actors import Actor
 from balancer.choices import AddressType, LoadBalancerStatus
-from balancer.constants import SPECIFICATION_LIMITS
+from balancer.constants import SPECIFICATION_LIMITS, UNLIMITED_BANDWIDTH_MBPS
+from balancer.domain.bandwidth import billing_by, check_bandwidth
 from balancer.domain.names import check_load_balancer_name, check_protection_reason
 from balancer.domain.networks import check_virtual_address, first_free_address
 from balancer.domain.quotas import check_quota
@@ -40,6 +41,7 @@ def create_load_balancer(
     vpc: Vpc | None = None,
     vswitch: VSwitch | None = None,
     specification: str = "",
+    bandwidth_mbps: int | str = UNLIMITED_BANDWIDTH_MBPS,
     deletion_protection: bool = False,
 ) -> LoadBalancer:
     """Create an instance with an address of the pool and its default server group."""
@@ -55,6 +57,7 @@ def create_load_balancer(
     primary_zone = primary_zone or (vswitch.zone if vswitch else _first_zone(region))
     _check_place(region, primary_zone, backup_zone, vpc, vswitch)
     _check_choices(address_type, specification)
+    mbps = check_bandwidth(bandwidth_mbps)
     load_balancer = LoadBalancer(
         region=region,
         primary_zone=primary_zone,
@@ -64,6 +67,8 @@ def create_load_balancer(
         vpc=vpc,
         vswitch=vswitch,
         specification=specification,
+        bandwidth_mbps=mbps,
+        billing={} if mbps == UNLIMITED_BANDWIDTH_MBPS else billing_by(mbps),
         deletion_protection=deletion_protection,
         owner=actor.name,
     )
@@ -81,6 +86,7 @@ def create_load_balancer(
             "name": load_balancer.name,
             "address": load_balancer.address,
             "specification": specification,
+            "bandwidth_mbps": mbps,
         },
     )
     request_publish(load_balancer)

@@ -3,13 +3,21 @@
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.db.models import Sum
 
 from balancer.actors import Actor
+from balancer.constants import UNLIMITED_BANDWIDTH_MBPS
+from balancer.domain.bandwidth import (
+    bandwidth_in_force,
+    billing_by,
+    check_bandwidth,
+    check_instance_bandwidth,
+)
 from balancer.exceptions import Conflict
-from balancer.models import LoadBalancer
+from balancer.models import Listener, LoadBalancer
 from balancer.services.activity import record_activity
 from balancer.services.load_balancers import check_specification
-from balancer.services.locks import lock_load_balancer, save_edit
+from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
 
 
@@ -43,17 +51,52 @@ def change_specification(
 
 
 @transaction.atomic
+def change_bandwidth(
+    *,
+    actor: Actor,
+    load_balancer: LoadBalancer,
+    bandwidth_mbps: int | str,
+    expected: int | None = None,
+) -> LoadBalancer:
+    """Limit what all listeners of the instance carry together; -1 lifts the limit."""
+    changes = billing_by(check_bandwidth(bandwidth_mbps))
+    load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_fresh(load_balancer, expected)
+    if bandwidth_in_force(changes) == load_balancer.bandwidth_mbps:
+        return load_balancer
+    return _bill(actor, load_balancer, changes)
+
+
+@transaction.atomic
 def change_billing(
     *, actor: Actor, load_balancer: LoadBalancer, changes: Mapping[str, str | int]
 ) -> LoadBalancer:
-    """Keep what a client says about prices, beside what it said before; nothing follows from it."""
-    load_balancer = lock_load_balancer(actor, load_balancer.pk)
-    before = load_balancer.billing
+    """Keep what a client says about prices, beside what it said before.
+
+    Nothing follows from it but the bandwidth of an instance that is billed by that.
+    """
+    return _bill(actor, lock_load_balancer(actor, load_balancer.pk), changes)
+
+
+def bandwidth_of_listeners(load_balancer: LoadBalancer, *, but: Listener | None = None) -> int:
+    """Return what the listeners with a bandwidth of their own have together."""
+    limited = load_balancer.listeners.exclude(bandwidth_mbps=UNLIMITED_BANDWIDTH_MBPS)
+    others = limited.exclude(pk=but.pk) if but is not None else limited
+    return others.aggregate(total=Sum("bandwidth_mbps"))["total"] or 0
+
+
+def _bill(
+    actor: Actor, load_balancer: LoadBalancer, changes: Mapping[str, str | int]
+) -> LoadBalancer:
+    before, before_mbps = load_balancer.billing, load_balancer.bandwidth_mbps
     after = {**before, **changes}
     if before == after:
         return load_balancer
-    load_balancer.billing = after
-    save_edit(load_balancer, "billing")
+    mbps = bandwidth_in_force(after)
+    if mbps != before_mbps:
+        check_instance_bandwidth(mbps, listeners_mbps=bandwidth_of_listeners(load_balancer))
+    load_balancer.billing, load_balancer.bandwidth_mbps = after, mbps
+    save_edit(load_balancer, "billing", "bandwidth_mbps")
     record_activity(
         actor,
         "load_balancer.billing_changed",
@@ -62,4 +105,6 @@ def change_billing(
         before=before,
         after=after,
     )
+    if mbps != before_mbps:
+        request_publish(load_balancer)
     return load_balancer

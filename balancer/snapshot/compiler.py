@@ -1,6 +1,7 @@
 """Turns the rows of one load balancer into its snapshot."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from django.db.models import Prefetch, prefetch_related_objects
 
@@ -8,7 +9,7 @@ from balancer import models
 from balancer.choices import ListenerStatus
 from balancer.constants import SPECIFICATION_LIMITS
 from balancer.snapshot.certificates import compile_certificates
-from balancer.snapshot.listeners import compile_listener, groups_of
+from balancer.snapshot.listeners import compile_listener, groups_of, limited_bandwidth
 from proxy.snapshot import (
     GroupKind,
     Limits,
@@ -41,9 +42,9 @@ def compile_snapshot(load_balancer: models.LoadBalancer, *, version: int) -> Sna
 
 
 def _compile_limits(load_balancer: models.LoadBalancer) -> Limits:
-    """Return what the specification allows; shared-performance instances have no limits."""
-    allowed = SPECIFICATION_LIMITS.get(load_balancer.specification)
-    return Limits(*allowed) if allowed else Limits()
+    """Return what the instance may carry; with shared performance its bandwidth at most."""
+    allowed = SPECIFICATION_LIMITS.get(load_balancer.specification, ())
+    return replace(Limits(*allowed), bandwidth_mbps=limited_bandwidth(load_balancer.bandwidth_mbps))
 
 
 def _running_listeners(load_balancer: models.LoadBalancer) -> Sequence[models.Listener]:

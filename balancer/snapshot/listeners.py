@@ -71,7 +71,7 @@ def compile_listener(row: models.Listener, default_group_id: str) -> Listener:
         persistence_timeout_s=row.persistence_timeout_s,
         drain_timeout_s=row.drain_timeout_s if row.drain_enabled else None,
         proxy_protocol=row.proxy_protocol_v2,
-        bandwidth_mbps=_bandwidth_mbps(row),
+        bandwidth_mbps=limited_bandwidth(row.bandwidth_mbps),
     )
 
 
@@ -81,8 +81,9 @@ def _idle_timeout_s(row: models.Listener) -> int:
     return row.idle_timeout_s if row.is_http else row.established_timeout_s
 
 
-def _bandwidth_mbps(row: models.Listener) -> int | None:
-    return None if row.bandwidth_mbps == UNLIMITED_BANDWIDTH_MBPS else row.bandwidth_mbps
+def limited_bandwidth(mbps: int) -> int | None:
+    """Return the bandwidth; None where there is no limit."""
+    return None if mbps == UNLIMITED_BANDWIDTH_MBPS else mbps
 
 
 def _sticky(settings: StickySettings) -> Sticky | None:

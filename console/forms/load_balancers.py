@@ -6,9 +6,11 @@ from django import forms
 
 from balancer.choices import AddressType
 from balancer.constants import (
+    BANDWIDTH_RANGE_MBPS,
     MAX_NAME_CHARACTERS,
     MAX_PROTECTION_REASON_CHARACTERS,
     SPECIFICATION_LIMITS,
+    UNLIMITED_BANDWIDTH_MBPS,
 )
 from balancer.models import LoadBalancer, Region, Vpc, VSwitch, Zone
 
@@ -20,6 +22,7 @@ SPECIFICATION_NAMES = {
     "slb.s3.medium": "Large I",
     "slb.s3.large": "Large II",
 }
+MAX_NUMBER_CHARACTERS = 20
 NAME_RULE = "Up to 80 characters: a letter first, then letters, digits, periods, _ or -."
 
 
@@ -60,6 +63,30 @@ class VSwitchChoiceField(PlaceChoiceField):
     def label_from_instance(self, obj: Any) -> str:
         """Return the entry of the list."""
         return f"{super().label_from_instance(obj)} in {obj.vpc.name}"
+
+
+class PeakBandwidthField(forms.CharField):
+    """The bandwidth of an instance; empty says that there is no limit."""
+
+    def __init__(self) -> None:
+        least, most = BANDWIDTH_RANGE_MBPS
+        super().__init__(
+            label="Peak bandwidth",
+            required=False,
+            max_length=MAX_NUMBER_CHARACTERS,
+            help_text=f"{least}–{most}, shared by all listeners, for each direction and each proxy "
+            "node. Empty: no limit.",
+            widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        )
+
+    def clean(self, value: Any) -> Any:
+        """Return the argument of the service."""
+        return super().clean(value) or UNLIMITED_BANDWIDTH_MBPS
+
+
+def bandwidth_text(mbps: int) -> str:
+    """Return what the field shows."""
+    return "" if mbps == UNLIMITED_BANDWIDTH_MBPS else str(mbps)
 
 
 class CreateForm(forms.Form):
@@ -104,6 +131,7 @@ class CreateForm(forms.Form):
         required=False,
         help_text="Network interfaces (ENI) as servers need a guaranteed-performance instance.",
     )
+    bandwidth_mbps = PeakBandwidthField()
     deletion_protection = forms.BooleanField(
         label="Deletion protection",
         required=False,
@@ -140,6 +168,13 @@ class RenameForm(forms.Form):
         help_text=NAME_RULE,
         error_messages={"required": "Enter a name of 1–80 characters."},
     )
+    expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+class BandwidthForm(forms.Form):
+    """What all listeners of the instance may carry, and which state of it that was given for."""
+
+    bandwidth_mbps = PeakBandwidthField()
     expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 

@@ -17,12 +17,15 @@ from balancer.rights import Right, check_right
 from balancer.selectors.inventory import get_region
 from balancer.selectors.load_balancers import list_load_balancers as select_load_balancers
 from balancer.services import load_balancers as services
+from balancer.services import specifications
 from balancer.services.preferences import update_preference
 from console.forms.load_balancers import (
+    BandwidthForm,
     CreateForm,
     ModificationProtectionForm,
     ReleaseForm,
     RenameForm,
+    bandwidth_text,
 )
 from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_fragment, render_page
@@ -172,6 +175,39 @@ def rename_load_balancer(
             add_toast(request, f"Renamed to {form.cleaned_data['name']}")
             return close_dialog(request, _back_to(request, load_balancer))
     return _dialog(request, load_balancer, "load_balancers/_rename_dialog.html", status, form=form)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def change_bandwidth(
+    request: HtmxHttpRequest, region_id: str, load_balancer_id: str
+) -> HttpResponse:
+    """Limit what all listeners of the instance carry together, or lift the limit."""
+    load_balancer = find_load_balancer(request, Right.CHANGE, region_id, load_balancer_id)
+    form = BandwidthForm(
+        request.POST or None,
+        initial={
+            "bandwidth_mbps": bandwidth_text(load_balancer.bandwidth_mbps),
+            "expected": load_balancer.edit_number,
+        },
+    )
+    status = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            changed = specifications.change_bandwidth(
+                actor=_actor(request), load_balancer=load_balancer, **form.cleaned_data
+            )
+        except BalancerError as error:
+            add_refusal(form, error)
+            status = status_of(error)
+        else:
+            text = bandwidth_text(changed.bandwidth_mbps)
+            word = f"is {text} Mbit/s" if text else "has no limit"
+            add_toast(request, f"Peak bandwidth {word}")
+            return close_dialog(request, load_balancer)
+    return _dialog(
+        request, load_balancer, "load_balancers/_bandwidth_dialog.html", status, form=form
+    )
 
 
 @login_required

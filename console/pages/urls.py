@@ -78,6 +78,7 @@ urlpatterns = [
         name="load-balancer-apply-status",
     ),
     path(f"{INSTANCE}/rename", load_balancers.rename_load_balancer, name="load-balancer-rename"),
+    path(f"{INSTANCE}/bandwidth", load_balancers.change_bandwidth, name="load-balancer-bandwidth"),
     path(f"{INSTANCE}/start", load_balancers.start_load_balancer, name="load-balancer-start"),
     path(f"{INSTANCE}/stop", load_balancers.stop_load_balancer, name="load-balancer-stop"),
     path(f"{INSTANCE}/release", load_balancers.release_load_balancer, name="load-balancer-release"),

@@ -80,7 +80,7 @@ class ListenerPlan:
         self.version = snapshot.version
         self.listener = listener
         self.added_fields = AddedFields(listener, snapshot.load_balancer, snapshot.address) or None
-        self.is_simple = _is_simple(listener)
+        self.is_simple = _is_simple(listener) and snapshot.limits.bandwidth_mbps is None
         self.access = AccessRules(listener.access) if listener.access else None
         # One count for all plans of a listener: connections outlive the plan they began with.
         self._open_work: dict[str, int] = before._open_work if before else {}

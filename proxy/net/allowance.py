@@ -1,4 +1,4 @@
-"""What the specification of a load balancer lets its listeners do, over all workers of the node."""
+"""What a load balancer lets its listeners do together, over all workers of the node."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ from proxy.core.buckets import Bucket, Meter
 from proxy.core.reasons import Reason
 from proxy.net.deadlines import DeadlineWheel
 from proxy.net.ledger import NEW_CONNECTIONS, OPEN, REQUESTS, Cell, Ledger
+from proxy.net.shaper import Buckets, bandwidth_buckets
 from proxy.snapshot import Limits
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class Allowance:
             new, requests = ledger.cell(row, NEW_CONNECTIONS), ledger.cell(row, REQUESTS)
         self._new = self._bucket(limits.connections_per_s, new)
         self._requests = self._bucket(limits.requests_per_s, requests)
+        mbps = limits.bandwidth_mbps
+        # None: the listeners have no bandwidth to share.
+        self.bandwidth: Buckets | None = (
+            bandwidth_buckets(mbps, wheel, ledger, row) if mbps is not None else None
+        )
 
     def refusal(self) -> Reason | None:
         """Return why a connection that has just come must not be served, or None when it may."""

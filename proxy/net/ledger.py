@@ -13,12 +13,10 @@ from collections.abc import Iterable
 from proxy.snapshot import Limits, Snapshot
 
 ROWS = 16384
-CELLS = 3
+CELLS = 5
 BYTES = 8
-OPEN, NEW_CONNECTIONS, REQUESTS = range(CELLS)
-"""The cells of a load balancer."""
-INWARD, OUTWARD = range(2)
-"""The cells of a listener."""
+INWARD, OUTWARD, OPEN, NEW_CONNECTIONS, REQUESTS = range(CELLS)
+"""The cells of a load balancer; its listeners have the first two."""
 
 
 def create_ledger(workers: int) -> int:

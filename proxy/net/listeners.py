@@ -186,8 +186,7 @@ class ListenerService:
 
         Those that are encrypted or held back on the way are.
         """
-        listener = self.plan.listener
-        if listener.tls is not None or listener.bandwidth_mbps is not None:
+        if self.plan.listener.tls is not None or self.shaper is not None:
             return None
         return self.reactor.pipes.take()
 

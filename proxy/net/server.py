@@ -179,12 +179,17 @@ class ProxyServer:
         for id_, plan in generation.listeners.items():
             service = self._services[name, id_]
             service.allowance = allowance
-            wanted = (plan.listener.bandwidth_mbps, rows.get(id_))
-            shaper = service.shaper
-            if wanted[0] is None:
-                service.limit_bandwidth(None)
-            elif shaper is None or (shaper.mbps, shaper.row) != wanted:
-                service.limit_bandwidth(Shaper(wanted[0], wheel, self._ledger, wanted[1]))
+            self._shape(service, plan.listener.bandwidth_mbps, rows.get(id_))
+
+    def _shape(self, service: ListenerService, mbps: int | None, row: int | None) -> None:
+        """Put the bandwidth of a listener in force, within that of its load balancer."""
+        shares = service.allowance.bandwidth if service.allowance is not None else None
+        shaper = service.shaper
+        if mbps is None and shares is None:
+            service.limit_bandwidth(None)
+        elif shaper is None or (shaper.mbps, shaper.row, shaper.shares) != (mbps, row, shares):
+            wheel = self.reactor.deadlines
+            service.limit_bandwidth(Shaper(mbps, wheel, self._ledger, row, shares))
 
     def _close_service(self, key: tuple[str, str]) -> None:
         service = self._services.pop(key)

@@ -5,6 +5,7 @@ old form can no longer be read, and write the golden file anew on purpose.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,16 @@ def test_digests_stay_what_they_were():
     assert SNAPSHOT.content_hash == pinned["content_hash"]
     assert probe_id("127.77.0.1", 8080, CHECK) == pinned["probe_id"]
     assert probe_id("127.77.0.1", 8081, CHECK) == pinned["probe_id"], "the check has its own port"
+
+
+def test_a_bandwidth_of_the_instance_is_said_only_where_there_is_one():
+    """A proxy of before reads everything else."""
+    assert "bandwidth_mbps" not in json.loads(SNAPSHOT.to_json())["limits"]
+    limited = replace(SNAPSHOT, limits=replace(SNAPSHOT.limits, bandwidth_mbps=7))
+    assert Snapshot.from_json(limited.to_json()) == limited
+    assert limited.content_hash != SNAPSHOT.content_hash
+    with pytest.raises(SnapshotInvalid, match="limits: bandwidth_mbps"):
+        replace(SNAPSHOT, limits=Limits(bandwidth_mbps=0)).validate()
 
 
 def test_version_is_no_part_of_the_content_hash():

@@ -5,15 +5,19 @@ from typing import Any
 from rest_framework import serializers
 
 from balancer.api.serializers.base import EDITED_FIELDS, Input, Resource
-from balancer.api.serializers.fields import Flag, Text
-from balancer.constants import MAX_NAME_CHARACTERS, MAX_PROTECTION_REASON_CHARACTERS
+from balancer.api.serializers.fields import Flag, Text, WholeNumber
+from balancer.constants import (
+    BANDWIDTH_RANGE_MBPS,
+    MAX_NAME_CHARACTERS,
+    MAX_PROTECTION_REASON_CHARACTERS,
+    UNLIMITED_BANDWIDTH_MBPS,
+)
 from balancer.models import LoadBalancer
 from balancer.selectors.publishing import ApplyState
 
 OWNED_BY_SYSTEM = [
     "status",
     "network_type",
-    "bandwidth_mbps",
     "modification_protection",
     "modification_protection_reason",
     *EDITED_FIELDS,
@@ -25,6 +29,13 @@ class LoadBalancerSerializer(Resource):
 
     name = Text(max_length=MAX_NAME_CHARACTERS, required=False, allow_blank=True)
     address = serializers.IPAddressField(protocol="ipv4", required=False)
+    bandwidth_mbps = WholeNumber(
+        min_value=UNLIMITED_BANDWIDTH_MBPS,
+        max_value=BANDWIDTH_RANGE_MBPS[1],
+        required=False,
+        help_text="Of all listeners together, for each direction and each proxy node; -1: no "
+        "limit.",
+    )
 
     class Meta:
         model = LoadBalancer
@@ -51,6 +62,9 @@ class LoadBalancerSerializer(Resource):
         extra_kwargs = {"primary_zone": {"required": False}}
 
 
+CHANGEABLE = {"id", "name", "bandwidth_mbps"}
+
+
 class LoadBalancerChange(LoadBalancerSerializer):
     """What of a load balancer can be changed in place; protections have acts of their own."""
 
@@ -58,7 +72,7 @@ class LoadBalancerChange(LoadBalancerSerializer):
 
     class Meta(LoadBalancerSerializer.Meta):
         read_only_fields = [
-            name for name in LoadBalancerSerializer.Meta.fields if name not in {"id", "name"}
+            name for name in LoadBalancerSerializer.Meta.fields if name not in CHANGEABLE
         ]
 
 

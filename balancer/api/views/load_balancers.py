@@ -38,6 +38,7 @@ from balancer.services.load_balancers import (
     start_load_balancer,
     stop_load_balancer,
 )
+from balancer.services.specifications import change_bandwidth
 
 
 class LoadBalancerFilter(ResourceFilter):
@@ -78,14 +79,26 @@ class LoadBalancerViewSet(ResourceViewSet):
         return self.created(create_load_balancer(actor=self.actor, **values))
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Rename a load balancer."""
+        """Give a load balancer another name or peak bandwidth."""
         load_balancer = self.find(Right.CHANGE)
         changes = self.changes()
         expected = self.expected(load_balancer)
-        if "name" in changes:
-            load_balancer = rename_load_balancer(
-                actor=self.actor, load_balancer=load_balancer, expected=expected, **changes
-            )
+        with transaction.atomic():
+            if "name" in changes:
+                load_balancer = rename_load_balancer(
+                    actor=self.actor,
+                    load_balancer=load_balancer,
+                    name=changes["name"],
+                    expected=expected,
+                )
+                expected = load_balancer.edit_number
+            if "bandwidth_mbps" in changes:
+                load_balancer = change_bandwidth(
+                    actor=self.actor,
+                    load_balancer=load_balancer,
+                    bandwidth_mbps=changes["bandwidth_mbps"],
+                    expected=expected,
+                )
         return self.answer(load_balancer)
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:

@@ -66,6 +66,20 @@ def test_a_rename_raises_the_edit_number_and_its_etag(operator, estate):
     assert answer["ETag"] != read["ETag"]
 
 
+def test_a_peak_bandwidth_is_set_with_the_name_and_lifted(operator, estate):
+    path = path_of(estate.load_balancer)
+    tag = operator.get(path)["ETag"]
+    both = {"name": "narrow", "bandwidth_mbps": 10}
+    answer = operator.patch(path, both, HTTP_IF_MATCH=tag)
+    assert answer.status_code == 200, answer.content
+    assert {name: answer.json()[name] for name in both} == both
+    problem_of(operator.patch(path, {"bandwidth_mbps": 20}, HTTP_IF_MATCH=tag), 412)
+    answer = operator.patch(path, {"name": "other", "bandwidth_mbps": 0})
+    assert fields_of(answer).keys() == {"bandwidth_mbps"}
+    assert operator.get(path).json()["name"] == "narrow", "whole or not at all"
+    assert operator.patch(path, {"bandwidth_mbps": -1}).json()["bandwidth_mbps"] == -1
+
+
 def test_a_stale_edit_is_412_and_names_the_current_state(operator, estate):
     read = operator.get(path_of(estate.load_balancer))
     operator.patch(path_of(estate.load_balancer), {"name": "first"})

@@ -182,3 +182,16 @@ def test_without_a_terminal_it_asks_for_a_yes(rich, tmp_path):
 def test_export_of_an_unknown_name_is_refused(estate):
     with pytest.raises(CommandError, match="no-such"):
         export("no-such")
+
+
+def test_a_lower_bandwidth_of_an_instance_comes_after_that_of_its_listeners(estate, tmp_path):
+    document = yaml.safe_load(export())
+    (balancer,) = document["load_balancers"]
+    for instance, listener in ((50, 40), (10, 8), (60, 60), (-1, 100)):
+        balancer["bandwidth_mbps"] = instance
+        balancer["listeners"][0]["bandwidth_mbps"] = listener
+        apply(document, tmp_path)
+        estate.load_balancer.refresh_from_db()
+        estate.listener.refresh_from_db()
+        assert estate.load_balancer.bandwidth_mbps == instance
+        assert estate.listener.bandwidth_mbps == listener

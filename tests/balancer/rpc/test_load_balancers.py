@@ -278,6 +278,8 @@ def test_specification_and_billing_are_changed(estate, rpc):
     shown = rpc.call("DescribeLoadBalancerAttribute", LoadBalancerId=lb)
     assert shown["LoadBalancerSpec"] == "slb.s2.small"
     assert (shown["InternetChargeType"], shown["Bandwidth"]) == ("paybybandwidth", 9)
+    estate.load_balancer.refresh_from_db()
+    assert estate.load_balancer.bandwidth_mbps == 9, "in force"
     rpc.call(
         "ModifyLoadBalancerInstanceChargeType", LoadBalancerId=lb, InstanceChargeType="PayByCLCU"
     )

@@ -48,6 +48,7 @@ from balancer.services.server_groups import (
     delete_server_group,
     rename_server_group,
 )
+from balancer.services.specifications import change_bandwidth
 from proxy.snapshot import GroupKind, Protocol
 from tests.balancer.machines import entry
 
@@ -260,6 +261,9 @@ def acts(estate, machines):
         "rename": lambda actor: rename_load_balancer(
             actor=actor, load_balancer=balancer, name="new"
         ),
+        "bandwidth": lambda actor: change_bandwidth(
+            actor=actor, load_balancer=balancer, bandwidth_mbps=10
+        ),
         "stop": lambda actor: stop_load_balancer(actor=actor, load_balancer=balancer),
         "start": lambda actor: start_load_balancer(actor=actor, load_balancer=balancer),
         "deletion-protection": lambda actor: set_deletion_protection(
@@ -335,7 +339,8 @@ def test_every_write_has_its_end_at_one_commit(actor, estate, acts, monkeypatch)
     def fail(*args: object, **kwargs: object) -> None:
         raise BalancerError("broken", "The record cannot be written.")
 
-    for module in ("backend_servers", "listeners", "load_balancers", "server_groups"):
+    modules = "backend_servers listeners load_balancers server_groups specifications"
+    for module in modules.split():
         monkeypatch.setattr(f"balancer.services.{module}.record_activity", fail)
     for name, act in acts.items():
         if name in ("start", "start-listener", "deletion-protection"):

@@ -147,7 +147,15 @@ def test_viewer_sees_everything_and_no_change(viewer, page):
 
 # --- acts ---
 
-ACTS = ("rename", "start", "stop", "release", "deletion-protection", "modification-protection")
+ACTS = (
+    "rename",
+    "bandwidth",
+    "start",
+    "stop",
+    "release",
+    "deletion-protection",
+    "modification-protection",
+)
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -158,7 +166,9 @@ def test_viewer_can_do_nothing(viewer, page, act):
     assert not PublishHead.objects.filter(wanted__gt=0).exists()
 
 
-@pytest.mark.parametrize("act", ["rename", "stop", "release", "modification-protection"])
+@pytest.mark.parametrize(
+    "act", ["rename", "bandwidth", "stop", "release", "modification-protection"]
+)
 def test_dialog_is_a_fragment_or_a_page(operator, page, act):
     fragment = shown(operator.htmx("get", f"{page}/{act}", target="dialog-slot"))
     assert fragment.strip().startswith("<dialog")
@@ -280,3 +290,29 @@ def test_address_outside_the_pool_or_taken_is_a_field_error(operator, estate, ad
 def test_viewer_cannot_create(viewer, estate):
     assert viewer.get(f"{LIST}/new").status_code == 403
     assert viewer.post(f"{LIST}/new", {**NEW, "primary_zone": estate.zone.pk}).status_code == 403
+
+
+def test_a_peak_bandwidth_is_set_and_lifted(operator, page, estate):
+    text = shown(operator.get(page))
+    assert "Peak bandwidth" in text
+    assert "No limit" in text
+    given = {"expected": estate.load_balancer.edit_number}
+    refused = operator.htmx("post", f"{page}/bandwidth", given | {"bandwidth_mbps": "6000"})
+    assert refused.status_code == 422
+    assert "from 1 to 5120; given: 6000" in shown(refused)
+    operator.post(f"{page}/bandwidth", given | {"bandwidth_mbps": "20"})
+    text = shown(operator.get(page))
+    assert "Peak bandwidth is 20 Mbit/s" in text
+    assert '<span class="editable">20 Mbit/s' in text
+    assert operator.post(f"{page}/bandwidth", given | {"bandwidth_mbps": "9"}).status_code == 409
+    assert 'value="20"' in shown(operator.get(f"{page}/bandwidth"))
+    operator.post(f"{page}/bandwidth", {"bandwidth_mbps": ""})
+    assert "No limit" in shown(operator.get(page))
+
+
+def test_an_instance_is_created_with_a_peak_bandwidth(operator, estate):
+    form = {"name": "narrow", "address_type": "internet", "bandwidth_mbps": "7"}
+    form["primary_zone"] = estate.load_balancer.primary_zone_id
+    answer = operator.post(f"{LIST}/new", form)
+    assert answer.status_code == 302, shown(answer)
+    assert LoadBalancer.objects.get(name="narrow").bandwidth_mbps == 7

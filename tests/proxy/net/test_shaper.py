@@ -1,12 +1,15 @@
 """The bandwidth of a listener: nothing is lost, all have turns, packets over it are dropped."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from proxy.net.deadlines import DeadlineWheel
-from proxy.net.shaper import Shaper
-from proxy.snapshot import Protocol
+from proxy.net.reactor import Reactor
+from proxy.net.server import ProxyServer
+from proxy.net.shaper import Shaper, bandwidth_buckets
+from proxy.snapshot import Limits, Protocol, Snapshot
 from tests.proxy.net.http_scene import Peer, Scene
 from tests.proxy.net.test_udp_relay import Scene as UdpScene
 
@@ -241,3 +244,78 @@ def test_packets_over_the_limit_are_dropped_and_counted():
     client.sendto(packet, scene.address)
     scene.wait(lambda: scene.service.counters.packets_in == MEGABIT // 1000 + 1, "the next")
     scene.close()
+
+
+# --- the bandwidth of the instance ---
+
+
+def test_listeners_draw_from_one_bandwidth_of_their_instance():
+    """What another listener of the instance has used is missing here, each way by itself."""
+    with Scene(protocol=Protocol.TCP) as scene:
+        time = shape(scene)
+        wheel = scene.reactor.deadlines
+        shared = bandwidth_buckets(1, wheel)
+        other = Shaper(None, wheel, shares=shared)
+        scene.service.limit_bandwidth(Shaper(50, wheel, shares=shared))
+        slack = 2 * scene.service.shaper.inward.read_bytes
+        other.inward.spend(MEGABIT // 2)
+        client, server = scene.connect(), scene.server.accept()
+        stream = Stream(client, server)
+        stream.wait(MEGABIT // 2 - slack)
+        assert len(server.received) <= MEGABIT // 2 + slack
+        assert other.inward.is_spent()
+        assert not other.outward.is_spent()
+        advance(time, 6, scene)
+        stream.wait(len(DATA))
+        assert bytes(server.received) == DATA
+
+
+def test_the_smaller_of_two_bandwidths_counts():
+    with Scene(protocol=Protocol.TCP) as scene:
+        shape(scene)
+        wheel = scene.reactor.deadlines
+        own = Shaper(1, wheel, shares=bandwidth_buckets(50, wheel))
+        scene.service.limit_bandwidth(own)
+        stream = Stream(scene.connect(), scene.server.accept())
+        stream.wait(MEGABIT - 2 * own.inward.read_bytes)
+        assert len(stream.sink.received) <= MEGABIT + 2 * own.inward.read_bytes
+
+
+def test_packets_need_room_in_both():
+    wheel = DeadlineWheel(0.02, clock=Time())
+    shared = bandwidth_buckets(1, wheel)
+    wide, narrow = Shaper(50, wheel, shares=shared), Shaper(1, wheel, shares=shared)
+    assert wide.inward.admits(MEGABIT)
+    assert not narrow.inward.admits(1), "the instance has no more"
+    assert not wide.inward.admits(1)
+    assert wide.outward.admits(1)
+
+
+def instance(scene: Scene, mbps: int | None, own: int | None = None) -> Snapshot:
+    """Return a snapshot of two listeners, one with a bandwidth of its own if any."""
+    snapshot = scene.snapshot(bandwidth_mbps=own)
+    second = replace(snapshot.listeners[0], id="lsn-2", port=81, bandwidth_mbps=None)
+    listeners = (*snapshot.listeners, second)
+    return replace(snapshot, listeners=listeners, limits=Limits(bandwidth_mbps=mbps))
+
+
+def test_a_bandwidth_of_the_instance_comes_and_goes_with_its_snapshot():
+    with Scene() as scene:
+        server = ProxyServer(Reactor(DeadlineWheel(0.02)))
+        server.adopt(instance(scene, None))
+        one, two = (server._services["lb-1", id_] for id_ in ("lsn-1", "lsn-2"))
+        assert one.shaper is two.shaper is one.allowance is None, "no limit costs nothing"
+        assert one.plan.is_simple
+        server.adopt(instance(scene, 8))
+        assert one.shaper.shares is two.shaper.shares is not None
+        assert not one.plan.is_simple, "simple requests would pass it by"
+        assert one.take_pipe() is None
+        kept = two.shaper
+        server.adopt(instance(scene, 8, own=2))
+        assert two.shaper is kept, "what was used is not forgotten"
+        assert one.shaper.mbps == 2
+        assert one.shaper.shares is kept.shares
+        server.adopt(instance(scene, 9, own=2))
+        assert one.shaper.shares is two.shaper.shares is not kept.shares
+        server.adopt(instance(scene, None))
+        assert one.shaper is two.shaper is None

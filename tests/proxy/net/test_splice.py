@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from proxy.net import exchange, splice, tcp_relay
+from proxy.net.shaper import Shaper
 from proxy.net.splice import Pipe
 from proxy.snapshot import Protocol
 from tests.proxy.net.http_scene import Peer, Scene
@@ -172,7 +173,8 @@ def test_pipes_are_bounded():
 
 
 def test_listener_with_a_bandwidth_limit_does_not_splice(pipes):
-    with Scene(protocol=Protocol.TCP, bandwidth_mbps=5000) as scene:
+    with Scene(protocol=Protocol.TCP) as scene:
+        scene.service.limit_bandwidth(Shaper(5000, scene.reactor.deadlines))
         assert scene.service.take_pipe() is None
     assert not pipes.made
 
