@@ -1,12 +1,14 @@
 """How long traffic has to wait while configuration is applied, and what many listeners take.
 
 A worker runs as it does in a node, told what to do through its channel by another process. A timer
-on its loop fires every millisecond; the most processor time that the worker takes between two of
-them is the longest stall. (By the clock it would be what else the machine does that is measured.)
+on its loop fires every millisecond and has a server chosen, as a connection would; the most
+processor time that the worker takes between two of them is the longest stall. (By the clock it
+would be what else the machine does that is measured.)
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -23,12 +25,16 @@ from proxy.snapshot import (
     CheckKind,
     GroupKind,
     HealthCheck,
+    HealthStatus,
+    HealthTable,
+    HealthVersion,
     Listener,
     Protocol,
     SchedulerName,
     Server,
     ServerGroup,
     Snapshot,
+    probe_id,
 )
 from proxy.worker import GIVE_WAY_S, Worker
 
@@ -70,6 +76,13 @@ def snapshots(servers: int, scheduler: SchedulerName, count: int) -> Iterator[Sn
         yield Snapshot("lb-bench", version, "127.0.0.1", (listener(0, scheduler, CHECK),), (group,))
 
 
+def healthy_table(servers: int) -> HealthTable:
+    """Return the word of the checks that each of them is up."""
+    group = next(snapshots(servers, SCHEDULERS[0], 1)).groups[0]
+    statuses = {probe_id(each.address, 80, CHECK): HealthStatus.HEALTHY for each in group.servers}
+    return HealthTable(0, HealthVersion(1, 1), statuses)
+
+
 def tell(sock: socket.socket, documents: Iterator[Snapshot]) -> None:
     """Be the parent: send one snapshot after the other, then the word to stop."""
     time.sleep(PAUSE_S)
@@ -94,13 +107,21 @@ def send(sock: socket.socket, kind: str, body: dict[str, object]) -> None:
     sock.sendall(struct.pack("!II", len(payload), 0) + payload)
 
 
-async def serve(sock: socket.socket) -> float:
+async def serve(sock: socket.socket, healthy: HealthTable) -> float:
     """Run the worker until it is told to stop; return its loop's longest stall in milliseconds."""
     loop, clock = asyncio.get_running_loop(), time.process_time
+    # As in a worker, whose imports are never looked through for garbage.
+    gc.collect()
+    gc.freeze()
     stalls: list[float] = []
     worker = Worker(loop, sock, 0.0, DEFAULT_LIMITS, None, Ledger(create_ledger(1), 1, 0))
+    server = worker.server
+    server.availability.replace(healthy)
 
     def tick(before: float) -> None:
+        service = server._services.get(("lb-bench", "lsn-0"))
+        if service is not None and service.plan.is_ready:
+            service.plan.route.pick(server.availability, 0.0)
         now = clock()
         stalls.append(now - before)
         if not worker.stopping.is_set():
@@ -120,7 +141,7 @@ def longest_stall(servers: int, scheduler: SchedulerName, changes: int) -> float
         os._exit(0)
     theirs.close()
     try:
-        return asyncio.run(serve(ours))
+        return asyncio.run(serve(ours, healthy_table(servers)))
     finally:
         os.waitpid(child, 0)
 

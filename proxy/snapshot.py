@@ -15,12 +15,13 @@ import functools
 import hashlib
 import json
 import re
-import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
+
+from proxy.decoding import Undecodable, decode, decode_in_parts
 
 T = typing.TypeVar("T")
 
@@ -338,6 +339,17 @@ class Snapshot:
     def from_json(cls, text: str | bytes) -> Self:
         """Return the snapshot in the text, validated; raise SnapshotInvalid otherwise."""
         snapshot = _from_text(cls, text)
+        snapshot.validate()
+        return snapshot
+
+    @classmethod
+    def from_json_in_parts(cls, text: str | bytes) -> Generator[None, None, Self]:
+        """Do the same in parts: a proxy serves its clients in between."""
+        try:
+            snapshot = yield from decode_in_parts(cls, text)
+        except Undecodable as error:
+            raise SnapshotInvalid(str(error)) from error
+        yield
         snapshot.validate()
         return snapshot
 
@@ -665,7 +677,7 @@ def counters_key(node: str) -> str:
     return f"openclb:counters:{node}"
 
 
-# --- strict decoding -----------------------------------------------------------------------------
+# --- rules and wire form -------------------------------------------------------------------------
 
 
 def _require(condition: bool, message: str) -> None:
@@ -695,127 +707,6 @@ def _digest(value: object) -> str:
 
 def _from_text(cls: type[T], text: str | bytes) -> T:
     try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SnapshotInvalid(f"not JSON: {error}") from error
-    try:
-        return typing.cast("T", _decoder(typing.cast("Any", cls))(raw))
-    except _Misfit as misfit:
-        place = "".join([cls.__name__, *reversed(misfit.trail)])
-        raise SnapshotInvalid(f"{place}: {misfit}") from None
-
-
-class _Misfit(ValueError):
-    """Raw JSON that is not of the annotated type; the trail leads to it from within outwards."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.trail: list[str] = []
-
-
-_Decoder = Callable[[Any], Any]
-
-
-@functools.cache
-def _decoder(expected: Any) -> _Decoder:
-    """Return what turns raw JSON into the annotated type, or says where it is not one.
-
-    A proxy decodes thousands of servers between two requests, so places are named on failure only.
-    """
-    origin = typing.get_origin(expected)
-    if origin is types.UnionType:
-        return _optional_decoder(expected)
-    if origin is tuple:
-        return _tuple_decoder(_decoder(typing.get_args(expected)[0]))
-    if origin is Mapping:
-        return _mapping_decoder(_decoder(typing.get_args(expected)[1]))
-    if dataclasses.is_dataclass(expected):
-        return _dataclass_decoder(expected)
-    if issubclass(expected, StrEnum):
-        return _enum_decoder(expected)
-    return _plain_decoder(expected)
-
-
-def _optional_decoder(expected: Any) -> _Decoder:
-    [member] = [each for each in typing.get_args(expected) if each is not types.NoneType]
-    decode_member = _decoder(member)
-    return lambda raw: None if raw is None else decode_member(raw)
-
-
-def _tuple_decoder(decode_item: _Decoder) -> _Decoder:
-    def decode(raw: Any) -> Any:
-        if not isinstance(raw, list):
-            raise _Misfit("an array is needed")
-        items: list[Any] = []
-        try:
-            for each in raw:
-                items.append(decode_item(each))  # noqa: PERF401 (their number tells the place)
-        except _Misfit as misfit:
-            misfit.trail.append(f"[{len(items)}]")
-            raise
-        return tuple(items)
-
-    return decode
-
-
-def _mapping_decoder(decode_item: _Decoder) -> _Decoder:
-    def decode(raw: Any) -> Any:
-        if not isinstance(raw, dict):
-            raise _Misfit("an object is needed")
-        return _decode_members(raw, lambda key: decode_item)
-
-    return decode
-
-
-def _decode_members(raw: dict[str, Any], decoder_of: Callable[[str], _Decoder]) -> dict[str, Any]:
-    members, key = {}, ""
-    try:
-        for key, each in raw.items():
-            members[key] = decoder_of(key)(each)
-    except _Misfit as misfit:
-        misfit.trail.append(f".{key}")
-        raise
-    return members
-
-
-def _enum_decoder(expected: type[StrEnum]) -> _Decoder:
-    values = {each.value: each for each in expected}
-
-    def decode(raw: Any) -> Any:
-        if isinstance(raw, str) and raw in values:
-            return values[raw]
-        raise _Misfit(f"{raw!r} is not one of {', '.join(values)}")
-
-    return decode
-
-
-def _plain_decoder(expected: type) -> _Decoder:
-    def decode(raw: Any) -> Any:
-        if type(raw) is expected:
-            return raw
-        if expected is float and type(raw) is int:
-            return float(raw)
-        raise _Misfit(f"{expected.__name__} is needed, not {raw!r}")
-
-    return decode
-
-
-def _dataclass_decoder(expected: Any) -> _Decoder:
-    hints = typing.get_type_hints(expected)
-    decoders = {name: _decoder(hint) for name, hint in hints.items()}
-    required = {each.name for each in dataclasses.fields(expected) if _is_required(each)}
-
-    def decode(raw: Any) -> Any:
-        if not isinstance(raw, dict):
-            raise _Misfit("an object is needed")
-        if not raw.keys() <= decoders.keys():
-            raise _Misfit(f"unknown field {', '.join(sorted(raw.keys() - decoders.keys()))}")
-        if not required <= raw.keys():
-            raise _Misfit(f"missing field {', '.join(sorted(required - raw.keys()))}")
-        return expected(**_decode_members(raw, decoders.__getitem__))
-
-    return decode
-
-
-def _is_required(each: "dataclasses.Field[Any]") -> bool:
-    return each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        return decode(cls, text)
+    except Undecodable as error:
+        raise SnapshotInvalid(str(error)) from error

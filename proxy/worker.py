@@ -12,9 +12,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from proxy.core.http.limits import HttpLimits
 from proxy.logs import configure_logs
@@ -32,13 +33,14 @@ TEND_INTERVAL_S = 0.25
 STOP_BOUND_S = 4.0
 """How long requests in flight may go on when the worker is told to stop."""
 STOP_POLL_S = 0.05
-LARGE_TEXT = 32 * 1024
-"""A snapshot of so many characters takes more than a millisecond to decode."""
+TURN_S = 0.001
+"""How long configuration keeps traffic waiting at a time."""
 GIVE_WAY_S = 0.001
 """How long another thread may keep the one that serves from going on."""
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Handler = Callable[[Body, list[int]], Awaitable[None] | None]
 
 
@@ -151,7 +153,9 @@ class Worker:
         load_balancer, version = body["load_balancer"], body["version"]
         answer: dict[str, Any] = {"load_balancer": load_balancer, "version": version}
         try:
-            self.server.adopt(await _decode(body["snapshot"]), body["rows"])
+            snapshot = await do_in_parts(Snapshot.from_json_in_parts(body["snapshot"]))
+            book = await do_in_parts(self.server.foresee(snapshot))
+            self.server.adopt(snapshot, body["rows"], book)
         except Exception as error:
             logger.exception("a snapshot could not be applied", extra=answer)
             answer["error"] = f"{type(error).__name__}: {error}"
@@ -198,11 +202,17 @@ class Worker:
         self.stopping.set()
 
 
-async def _decode(text: str) -> Snapshot:
-    """Return the snapshot; while a large one is decoded, traffic goes on."""
-    if len(text) < LARGE_TEXT:
-        return Snapshot.from_json(text)
-    return await asyncio.to_thread(Snapshot.from_json, text)
+async def do_in_parts(work: Generator[None, None, T]) -> T:
+    """Do a longer piece of work; traffic has its turn after each millisecond of it."""
+    turn_ends = time.monotonic() + TURN_S
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return cast("T", end.value)
+        if time.monotonic() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = time.monotonic() + TURN_S
 
 
 async def _serve(

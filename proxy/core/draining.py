@@ -9,15 +9,8 @@ could take the work: then the fault may be theirs.
 from collections.abc import Iterable, Iterator
 
 from proxy.core.generation import ListenerPlan
-from proxy.core.health import Availability, Target
-
-Place = tuple[str, str, int]
-"""A server at an address: its id, address and port."""
-
-
-def place_of(target: Target) -> Place:
-    """Return what tells the target from the same server at another address."""
-    return target.server_id, target.address, target.port
+from proxy.core.health import Availability
+from proxy.core.targets import Place, place_of
 
 
 class DrainBook:

@@ -3,7 +3,8 @@
 A generation is replaced whole. Requests in flight keep the plan they started with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from proxy.core.access import AccessRules
@@ -18,6 +19,7 @@ from proxy.core.route import Route, RouteSettings
 from proxy.core.routing import RuleTable
 from proxy.core.scheduling.scheduler import Peer
 from proxy.core.stickiness import Stickiness
+from proxy.core.targets import Place, TargetBook
 from proxy.snapshot import (
     ForwardingRule,
     Listener,
@@ -48,7 +50,7 @@ class ListenerPlan:
     """
 
     __slots__ = (
-        "_destination",
+        "_book",
         "_groups",
         "_open_work",
         "_phase",
@@ -61,6 +63,7 @@ class ListenerPlan:
         "layer4_route",
         "listener",
         "load_balancer",
+        "places",
         "proxy_header",
         "route",
         "rule_routes",
@@ -75,6 +78,7 @@ class ListenerPlan:
         groups: Mapping[str, ServerGroup],
         before: "ListenerPlan | None" = None,
         phase: float = 0.0,
+        book: TargetBook | None = None,
     ) -> None:
         self.load_balancer = snapshot.load_balancer
         self.version = snapshot.version
@@ -84,22 +88,28 @@ class ListenerPlan:
         self.access = AccessRules(listener.access) if listener.access else None
         # One count for all plans of a listener: connections outlive the plan they began with.
         self._open_work: dict[str, int] = before._open_work if before else {}
-        self._destination = (snapshot.address, listener.port)
         self._groups = groups
         self._phase = phase
+        self._book = book
         self.route: Route = self._route(snapshot, listener, before.route if before else None)
         self.has_failover = listener.failover is not None
-        self.proxy_header = _proxy_header(listener, self._destination)
+        self.proxy_header = _proxy_header(listener, (snapshot.address, listener.port))
         self.layer4_route = self._layer4_route(snapshot, before)
-        known_rules = before.rule_routes if before else {}
         self.rule_routes: Mapping[str, Route] = {
-            rule.id: self._route(snapshot, rule, known_rules.get(rule.id), rule.id)
+            rule.id: self._route(snapshot, rule, _rule_route(before, rule), rule.id)
             for rule in listener.rules
         }
         self._rules = RuleTable(listener.rules)
         routes = (*self.layer4_route.routes, *self.rule_routes.values())
         self._schedulers = tuple(each.scheduler for each in routes)
-        self.targets = tuple(target for each in routes for target in each.targets)
+        # Rules often lead to one group, which counts once.
+        members = {id(each.members): each.members for each in routes}.values()
+        self.targets = tuple(target for each in members for target in each.targets)
+        self.places: AbstractSet[Place] = (
+            routes[0].members.places
+            if len(members) == 1
+            else frozenset().union(*(each.places for each in members))
+        )
 
     def _route(
         self,
@@ -109,19 +119,12 @@ class ListenerPlan:
         rule: str | None = None,
     ) -> Route:
         listener = self.listener
-        group = self._groups[use.group]
-        settings = RouteSettings(
-            group if listener.redirect_port is None else replace(group, servers=()),
-            listener.backend_port,
-            use.scheduler,
-            use.health_check,
-            self._destination,
-        )
+        settings = _settings(snapshot, listener, use, self._groups)
         timeout_s = listener.persistence_timeout_s
         if timeout_s and listener.protocol in LAYER_4_PROTOCOLS:
             settings = replace(settings, scheduler=SchedulerName.SOURCE_HASH)
-            return PersistentRoute(settings, self._open_work, timeout_s, known)
-        built = Route(settings, self._open_work, known, self._phase, rule)
+            return PersistentRoute(settings, self._open_work, timeout_s, known, self._book)
+        built = Route(settings, self._open_work, known, self._phase, rule, self._book)
         built.stickiness = _stickiness(snapshot, listener, use.sticky, settings.group, known)
         return built
 
@@ -134,7 +137,7 @@ class ListenerPlan:
         known = before.layer4_route if before else None
         going_on = known if isinstance(known, FailoverRoute) else None
         use = replace(self.listener, group=failover.group)
-        second = self._route(snapshot, use, going_on.routes[1] if going_on else None)
+        second = self._route(snapshot, use, _second_route(before))
         return FailoverRoute(failover, self.route, second, going_on)
 
     def route_for(self, head: RequestHead) -> Route:
@@ -187,6 +190,32 @@ def _proxy_header(listener: Listener, destination: Peer) -> ProxyHeader | None:
     return ProxyHeader(listener.protocol, destination)
 
 
+def _settings(
+    snapshot: Snapshot,
+    listener: Listener,
+    use: Listener | ForwardingRule,
+    groups: Mapping[str, ServerGroup],
+) -> RouteSettings:
+    group = groups[use.group]
+    return RouteSettings(
+        group if listener.redirect_port is None else replace(group, servers=()),
+        listener.backend_port,
+        use.scheduler,
+        use.health_check,
+        (snapshot.address, listener.port),
+    )
+
+
+def _second_route(before: ListenerPlan | None) -> Route | None:
+    """Return the route to the group that the listener failed over to so far."""
+    known = before.layer4_route if before else None
+    return known.routes[1] if isinstance(known, FailoverRoute) else None
+
+
+def _rule_route(before: ListenerPlan | None, rule: ForwardingRule) -> Route | None:
+    return before.rule_routes.get(rule.id) if before else None
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One snapshot, ready to serve: a plan for each listener that this proxy can serve."""
@@ -195,10 +224,42 @@ class Generation:
     listeners: Mapping[str, ListenerPlan]
 
 
+def foresee_targets(
+    snapshot: Snapshot, previous: Generation | None
+) -> Generator[None, None, TargetBook]:
+    """Make the servers ready in parts, while what was before goes on serving."""
+    book = TargetBook()
+    groups = {group.id: group for group in snapshot.groups}
+    before = previous.listeners if previous else {}
+    for listener in snapshot.listeners:
+        if not unserved_reason(listener):
+            for use, known in _uses(listener, before.get(listener.id)):
+                yield from book.make(_settings(snapshot, listener, use, groups), known)
+    return book
+
+
+def _uses(
+    listener: Listener, before: ListenerPlan | None
+) -> Iterator[tuple[Listener | ForwardingRule, Route | None]]:
+    """Yield each use of a group by the listener, with its route so far."""
+    yield listener, before.route if before else None
+    if listener.failover is not None:
+        yield replace(listener, group=listener.failover.group), _second_route(before)
+    for rule in listener.rules:
+        yield rule, _rule_route(before, rule)
+
+
 def build_generation(
-    snapshot: Snapshot, previous: Generation | None, phase: float = 0.0
+    snapshot: Snapshot,
+    previous: Generation | None,
+    phase: float = 0.0,
+    book: TargetBook | None = None,
 ) -> Generation:
-    """Return the runnable form; ``phase`` (0 to 1) is where new schedulers start their cycle."""
+    """Return the runnable form; ``phase`` (0 to 1) is where new schedulers start their cycle.
+
+    ``book`` has what was foreseen for the two, if there was time for it.
+    """
+    book = book or TargetBook()
     groups = {group.id: group for group in snapshot.groups}
     before = previous.listeners if previous else {}
     plans = {}
@@ -206,7 +267,7 @@ def build_generation(
         if unserved_reason(listener):
             continue
         plan = before.get(listener.id)
-        plans[listener.id] = ListenerPlan(snapshot, listener, groups, plan, phase)
+        plans[listener.id] = ListenerPlan(snapshot, listener, groups, plan, phase, book)
     return Generation(snapshot, plans)
 
 

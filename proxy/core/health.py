@@ -113,6 +113,12 @@ class Availability:
         """Tell whether the target is passed over for a connect failure just now."""
         return self._ejected.get((target.address, target.port), 0.0) > now
 
+    def without_ejected(self, targets: list[Target], now: float) -> list[Target]:
+        """Return those that are not passed over just now."""
+        if not self._ejected:
+            return targets
+        return [target for target in targets if not self.is_ejected(target, now)]
+
     def eject(self, target: Target, now: float) -> None:
         """Pass over the target for a short time."""
         self._ejected[target.address, target.port] = now + EJECTION_S

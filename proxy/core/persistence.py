@@ -17,6 +17,7 @@ from proxy.core.reasons import ChosenBy, Reason
 from proxy.core.route import Route, RouteSettings
 from proxy.core.scheduling.consistent_hash import ConsistentHash
 from proxy.core.scheduling.scheduler import NOBODY, Peer
+from proxy.core.targets import TargetBook
 
 MOST_ADDRESSES = 32768
 """Remembered for each use of a group in each worker: a few megabytes."""
@@ -60,8 +61,9 @@ class PersistentRoute(Route):
         open_work: Mapping[str, int],
         timeout_s: int,
         before: Route | None = None,
+        book: TargetBook | None = None,
     ) -> None:
-        super().__init__(settings, open_work, before)
+        super().__init__(settings, open_work, before, book=book)
         self._timeout_s = timeout_s
         self.memory: Memory = before.memory if isinstance(before, PersistentRoute) else Memory()
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from proxy.core.health import UNCHECKED, Availability, Target
+from proxy.core.health import Availability, Target
 from proxy.core.reasons import ChosenBy, Reason
 from proxy.core.scheduling.consistent_hash import SourceHash, TupleHash
 from proxy.core.scheduling.least_connections import WeightedLeastConnections
@@ -16,17 +16,12 @@ from proxy.core.scheduling.round_robin import RoundRobin
 from proxy.core.scheduling.scheduler import NOBODY, Peer, Scheduler
 from proxy.core.scheduling.weighted_round_robin import WeightedRoundRobin
 from proxy.core.stickiness import Stickiness
+from proxy.core.targets import TargetBook
 from proxy.snapshot import (
     HealthCheck,
     SchedulerName,
-    Server,
     ServerGroup,
-    ServerRole,
-    probe_id,
 )
-
-MOST_EARLIER_PROBES = 4
-"""Enough for a form that is saved a few times within one check interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +41,8 @@ class Route:
     ``open_work`` counts the connections and requests of each server; all routes of a listener, and
     of its plans to come, share it. ``stickiness`` None: sessions need not keep their server.
     ``rule`` is the forwarding rule that leads here, if one does; ``chosen_by`` says how a server
-    is chosen now, and ``log_parts`` is what the access log has found out about each.
+    is chosen now, and ``log_parts`` is what the access log has found out about each. ``book`` has
+    the targets of the snapshot that were made ahead.
     """
 
     is_failed_over = False
@@ -59,11 +55,11 @@ class Route:
         "_usable",
         "chosen_by",
         "log_parts",
+        "members",
         "rule",
         "scheduler",
         "settings",
         "stickiness",
-        "targets",
     )
 
     usual_choice: ClassVar = ChosenBy.SCHEDULER
@@ -75,13 +71,14 @@ class Route:
         before: "Route | None" = None,
         phase: float = 0.0,
         rule: str | None = None,
+        book: TargetBook | None = None,
     ) -> None:
         self.settings = settings
         self.rule = rule
         self.chosen_by = ChosenBy.SCHEDULER
         self.log_parts: dict[str | tuple[str, ChosenBy], bytes] = {}
-        self.targets = _targets(settings, before)
-        self._by_id = {target.server_id: target for target in self.targets}
+        self.members = (book or TargetBook()).find(settings, before)
+        self._by_id = self.members.by_id
         self.scheduler = self._take_scheduler(open_work, before, phase)
         self._usable: list[Target] = []
         self._reason = Reason.NO_SERVERS
@@ -114,6 +111,11 @@ class Route:
         if target is None or not target.weight or not availability.is_available(target, now):
             return None
         return target
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Return the group's servers in its order."""
+        return self.members.targets
 
     @property
     def routes(self) -> "tuple[Route, ...]":
@@ -190,7 +192,7 @@ class Route:
         weighted = [target for target in self.targets if target.weight]
         healthy = [target for target in weighted if availability.is_healthy(target)]
         healthy = [target for target in healthy if not target.is_secondary] or healthy
-        ready = [target for target in healthy if not availability.is_ejected(target, now)]
+        ready = availability.without_ejected(healthy, now)
         self._usable = ready or healthy
         is_only = len(self._usable) == 1
         self.chosen_by = ChosenBy.ONLY_SERVER if is_only else self.usual_choice
@@ -217,35 +219,3 @@ def _new_scheduler(
         case SchedulerName.TUPLE_HASH:
             return TupleHash(destination)
     return WeightedRoundRobin({}, phase)
-
-
-def _targets(settings: RouteSettings, previous: Route | None) -> tuple[Target, ...]:
-    """Return the group's servers as this route reaches them; unchanged ones are kept."""
-    known = {target.server_id: target for target in previous.targets} if previous else {}
-    same_check = previous is not None and previous.settings.health_check == settings.health_check
-    return tuple(
-        _target(server, settings, known.get(server.id), same_check=same_check)
-        for server in settings.group.servers
-    )
-
-
-def _target(
-    server: Server, settings: RouteSettings, known: Target | None, *, same_check: bool
-) -> Target:
-    port = server.port if server.port is not None else settings.backend_port
-    assert port is not None  # Snapshot.validate has seen to it
-    is_secondary = server.role is ServerRole.SECONDARY
-    if known and (known.address, known.port) != (server.address, port):
-        known = None
-    same_check = same_check and known is not None and known.is_secondary == is_secondary
-    if known and same_check and known.weight == server.weight:
-        return known
-    if known and same_check:
-        probe, earlier = known.probe, known.earlier_probes
-        return Target(server.id, server.address, port, server.weight, probe, earlier, is_secondary)
-    check = settings.health_check
-    probe = probe_id(server.address, port, check) if check and not is_secondary else None  # S37
-    earlier = (
-        (known.probe or UNCHECKED, *known.earlier_probes)[:MOST_EARLIER_PROBES] if known else ()
-    )
-    return Target(server.id, server.address, port, server.weight, probe, earlier, is_secondary)

@@ -1,9 +1,11 @@
 """Ends what is open at servers that leave when the drain timeout of their listener is over."""
 
 import time
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
-from proxy.core.draining import DrainBook, Place, leaving_places, place_of
+from proxy.core.draining import DrainBook, leaving_places
+from proxy.core.targets import Place, place_of
 
 if TYPE_CHECKING:
     from proxy.core.health import Target
@@ -28,7 +30,7 @@ class Draining:
         """Tell whether what is open at a server that leaves may still go on."""
         return self._book.is_open(place_of(target))
 
-    def remove(self, places: set[Place]) -> None:
+    def remove(self, places: AbstractSet[Place]) -> None:
         """The servers are in the plan no more."""
         self._removed |= places
         self.tend()
@@ -50,6 +52,6 @@ class Draining:
 
     def _follow(self, now: float) -> None:
         plan = self._service.plan
-        self._removed -= {place_of(target) for target in plan.targets}
+        self._removed -= plan.places
         leaving = {*leaving_places(plan, self._service.availability), *self._removed}
         self._book.follow(leaving, now)

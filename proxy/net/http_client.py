@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from proxy.core.access_line import client_part
-from proxy.core.draining import Place
 from proxy.core.exceptions import RemoteProtocolError
 from proxy.core.http.events import RequestFields, RequestHead
 from proxy.core.http.headers import BlockMemo
@@ -27,6 +26,7 @@ from proxy.core.http.simple import SimpleRequests
 from proxy.core.http.writer import connection_line, write_own_answer
 from proxy.core.own_answers import OwnAnswer, own_answer
 from proxy.core.reasons import Reason
+from proxy.core.targets import Place
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.dates import date_line
 from proxy.net.exchange import Exchange

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
-from proxy.core.draining import Place, place_of
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
 from proxy.core.reasons import Reason
+from proxy.core.targets import Place
 from proxy.net.access_log import AccessLog
 from proxy.net.allowance import Allowance
 from proxy.net.draining import Draining
@@ -140,7 +140,7 @@ class ListenerService:
 
     def adopt(self, plan: ListenerPlan) -> None:
         """Follow this plan from the next request or connection on."""
-        removed = _places(self.plan) - _places(plan)
+        removed = self.plan.places - plan.places
         drained = self.drains
         self.plan = plan
         self._set_draining()
@@ -317,7 +317,3 @@ def drop(client: socket.socket) -> None:
     with contextlib.suppress(OSError):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
     client.close()
-
-
-def _places(plan: ListenerPlan) -> set[Place]:
-    return {place_of(target) for target in plan.targets}

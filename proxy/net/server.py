@@ -8,12 +8,13 @@ import collections
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from proxy.core.generation import Generation, ListenerPlan, build_generation
+from proxy.core.generation import Generation, ListenerPlan, build_generation, foresee_targets
 from proxy.core.health import Availability
 from proxy.core.http.limits import DEFAULT_LIMITS, HttpLimits
+from proxy.core.targets import TargetBook
 from proxy.net.access_log import AccessLog
 from proxy.net.allowance import Allowance
 from proxy.net.http_client import HttpClient
@@ -65,16 +66,25 @@ class ProxyServer:
         # How many plans reach each server address: none left means idle connections are dropped.
         self._uses: collections.Counter[tuple[str, int]] = collections.Counter()
 
-    def adopt(self, snapshot: Snapshot, rows: Mapping[str, int] | None = None) -> None:
+    def foresee(self, snapshot: Snapshot) -> Generator[None, None, TargetBook]:
+        """Do in parts what can be done before the snapshot is adopted; nothing changes yet."""
+        return foresee_targets(snapshot, self._generations.get(snapshot.load_balancer))
+
+    def adopt(
+        self,
+        snapshot: Snapshot,
+        rows: Mapping[str, int] | None = None,
+        book: TargetBook | None = None,
+    ) -> None:
         """Put the snapshot in force, between two requests, or change nothing and raise.
 
         ``rows`` says where in the ledger the load balancer and its listeners count what is
-        limited; without a row a worker counts for itself.
+        limited; without a row a worker counts for itself. ``book`` is what was foreseen.
         """
         contexts = self._tls_contexts.build(snapshot)
         load_balancer = snapshot.load_balancer
         previous = self._generations.get(load_balancer)
-        generation = build_generation(snapshot, previous, self._phase)
+        generation = build_generation(snapshot, previous, self._phase, book)
         self._generations[load_balancer] = generation
         for id_, plan in generation.listeners.items():
             self._serve((load_balancer, id_), plan, contexts.get(id_))
@@ -208,19 +218,18 @@ class ProxyServer:
         self._closing.discard(service)
 
     def _count_uses(self, generation: Generation | None, previous: Generation | None) -> None:
-        places, left = _places(generation), _places(previous)
-        if places == left:
-            return
-        self._uses.update(places)
-        self._uses.subtract(left)
+        """Drop the idle connections to addresses that no listener leads to any more."""
+        plans, before = (each.listeners if each else {} for each in (generation, previous))
+        left: set[tuple[str, int]] = set()
+        for id_ in plans.keys() | before.keys():
+            places = plans[id_].places if id_ in plans else frozenset()
+            were = before[id_].places if id_ in before else frozenset()
+            if places is not were:
+                self._uses.update((address, port) for _, address, port in places - were)
+                gone = [(address, port) for _, address, port in were - places]
+                self._uses.subtract(gone)
+                left.update(gone)
         for place in left:
             if self._uses[place] <= 0:
                 del self._uses[place]
                 self.upstreams.close_target(*place)
-
-
-def _places(generation: Generation | None) -> collections.Counter[tuple[str, int]]:
-    plans = generation.listeners.values() if generation else ()
-    return collections.Counter(
-        [(target.address, target.port) for plan in plans for target in plan.targets]
-    )

@@ -12,10 +12,10 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from proxy.core.draining import Place, place_of
 from proxy.core.generation import Target
 from proxy.core.proxy_protocol import ProxyHeader
 from proxy.core.reasons import Reason
+from proxy.core.targets import Place, place_of
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.metrics import ServerCounters
 from proxy.net.reactor import ERROR, HANGUP, Reactor

@@ -11,8 +11,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from proxy.core.access_line import tls_part
-from proxy.core.draining import Place
 from proxy.core.reasons import Reason
+from proxy.core.targets import Place
 from proxy.net.connection import READ, WRITE, Connection
 from proxy.net.http_client import HttpClient
 from proxy.net.tls_session import CIPHERTEXT_BYTES, TlsSession

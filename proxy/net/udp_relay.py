@@ -12,10 +12,10 @@ import socket
 import time
 from collections.abc import Collection
 
-from proxy.core.draining import Place, place_of
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
 from proxy.core.reasons import Reason
+from proxy.core.targets import Place, place_of
 from proxy.net.access_log import AccessLog
 from proxy.net.listeners import DescriptorGuard, ListenerService, Peer
 from proxy.net.metrics import ServerCounters

@@ -4,12 +4,14 @@ When one of these tests fails, the schema has changed. Give it a new number if a
 old form can no longer be read, and write the golden file anew on purpose.
 """
 
+import dataclasses
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from proxy.decoding import ITEMS_PER_PART
 from proxy.snapshot import (
     Access,
     AccessKind,
@@ -263,8 +265,42 @@ def test_version_is_no_part_of_the_content_hash():
 def test_unusable_document_is_refused_whole_and_the_place_is_named(old, new, complaint):
     text = SNAPSHOT.to_json()
     assert old in text
-    with pytest.raises(SnapshotInvalid, match=complaint):
+    with pytest.raises(SnapshotInvalid, match=complaint) as whole:
         Snapshot.from_json(text.replace(old, new))
+    with pytest.raises(SnapshotInvalid) as in_parts:
+        read_in_parts(text.replace(old, new))
+    assert str(in_parts.value) == str(whole.value)
+
+
+def read_in_parts(text: str) -> tuple[Snapshot, int]:
+    """Return the snapshot and how many pauses there were."""
+    parts, pauses = Snapshot.from_json_in_parts(text), 0
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            return end.value, pauses
+        pauses += 1
+
+
+def test_document_read_in_parts_is_the_same():
+    snapshot, pauses = read_in_parts(SNAPSHOT.to_json())
+    assert snapshot == SNAPSHOT
+    server = SNAPSHOT.groups[0].servers[0]
+    many = tuple(dataclasses.replace(server, id=f"bs-{at}") for at in range(1000))
+    group = dataclasses.replace(SNAPSHOT.groups[0], servers=many)
+    large = dataclasses.replace(SNAPSHOT, groups=(group, *SNAPSHOT.groups[1:]))
+    snapshot, pauses_of_large = read_in_parts(large.to_json())
+    assert snapshot == large
+    assert pauses_of_large >= pauses + 1000 // ITEMS_PER_PART
+
+
+def test_place_of_a_fault_is_named_when_read_in_parts_too():
+    text = SNAPSHOT.to_json().replace('"weight":100', '"weight":true')
+    with pytest.raises(
+        SnapshotInvalid, match=r"Snapshot\.groups\[\d\]\.servers\[\d\]\.weight: int"
+    ):
+        read_in_parts(text)
 
 
 def test_secrets_are_not_shown_where_a_snapshot_is():

@@ -8,9 +8,10 @@ import struct
 
 from benchmarks.applying import snapshots
 from proxy.core.http.limits import DEFAULT_LIMITS
+from proxy.decoding import ITEMS_PER_PART
 from proxy.net.ledger import Ledger, create_ledger
 from proxy.snapshot import SchedulerName, Snapshot
-from proxy.worker import LARGE_TEXT, Worker
+from proxy.worker import Worker, do_in_parts
 
 PATIENCE_S = 60.0
 HEADER = struct.Struct("!II")
@@ -66,12 +67,31 @@ def run(messages: list[tuple[str, dict[str, object]]]) -> tuple[Worker, list[lis
 
 
 def test_messages_behind_a_large_snapshot_wait_for_it():
-    """R13: what is decoded aside is in force before anything that was said later."""
+    """R13: what is made ready in parts is in force before anything that was said later."""
     large = list(snapshots(2000, SchedulerName.WEIGHTED_ROUND_ROBIN, 2))
-    assert len(large[0].to_json()) > LARGE_TEXT
     worker, said = run([*map(apply_message, large), ("remove", {"load_balancer": "lb-bench"})])
     assert [body["version"] for kind, body in said if kind == "applied"] == [1, 2]
     assert worker.server.counters() == {}
+
+
+def test_traffic_has_its_turn_while_a_large_snapshot_is_made_ready(monkeypatch):
+    monkeypatch.setattr("proxy.worker.TURN_S", 0.0)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scene() -> None:
+        traffic = asyncio.get_running_loop().create_task(count_turns())
+        large = next(snapshots(2000, SchedulerName.WEIGHTED_ROUND_ROBIN, 1))
+        assert await do_in_parts(Snapshot.from_json_in_parts(large.to_json())) == large
+        traffic.cancel()
+
+    asyncio.run(scene())
+    assert turns > 2000 // ITEMS_PER_PART
 
 
 def test_large_snapshot_that_is_not_valid_is_answered_with_the_reason():

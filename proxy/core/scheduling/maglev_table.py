@@ -11,24 +11,13 @@ A table takes about a tenth of a second, hence it is made in parts.
 
 import hashlib
 import heapq
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
-from proxy.core.scheduling.weighted_round_robin import by_weight
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 SLOTS = 65537
 """A prime, so that every distance leads through all slots."""
 PROBES_PER_PART = 4096
 """How many slots are looked at in one part: about a millisecond."""
-
-
-@dataclass(slots=True)
-class _Claimant:
-    """A server, the slot where it goes on looking, and the distance of its steps."""
-
-    server: str
-    slot: int
-    step: int
+NAMES_PER_PART = 256
 
 
 class MaglevTable:
@@ -58,16 +47,20 @@ class MaglevTable:
         that are left. The first turn of all is due at once: however small its weight, a server
         gets something.
         """
+        names = sorted(self.weights)
+        # By index, in lists of numbers: an object for each server would keep the garbage collector
+        # busy for as long as a part takes.
+        slots, steps = yield from _first_claims(names)
         servers, left = self.servers, SLOTS
         pause_at = _end_of_part(left)
-        for claimant in _turns(self.weights):
-            slot, step = claimant.slot, claimant.step
+        for index in _turns([self.weights[name] for name in names]):
+            slot, step = slots[index], steps[index]
             while servers[slot]:
                 slot += step
                 if slot >= SLOTS:
                     slot -= SLOTS
-            servers[slot] = claimant.server
-            claimant.slot = slot
+            servers[slot] = names[index]
+            slots[index] = slot
             left -= 1
             if not left:
                 break
@@ -81,21 +74,25 @@ def _end_of_part(left: int) -> int:
     return left - max(1, left * PROBES_PER_PART // SLOTS)
 
 
-def _turns(weights: Mapping[str, int]) -> Iterator[_Claimant]:
+def _first_claims(names: Sequence[str]) -> Generator[None, None, tuple[list[int], list[int]]]:
+    """Return the slot where each server begins to look, and the distance of its steps."""
+    slots, steps = [], []
+    for name in names:
+        digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
+        slots.append(int.from_bytes(digest[:8], "big") % SLOTS)
+        steps.append(int.from_bytes(digest[8:], "big") % (SLOTS - 1) + 1)
+        if len(slots) % NAMES_PER_PART == 0:
+            yield
+    return slots, steps
+
+
+def _turns(weights: Sequence[int]) -> Iterator[int]:
     """Return whose turn it is, without end; servers of one weight have theirs together."""
-    rings = {
-        weight: [_claimant(server) for server in sorted(servers)]
-        for weight, servers in by_weight(weights).items()
-    }
-    heap = [(0.0, weight, 0) for weight in rings]
-    heapq.heapify(heap)
+    rings: dict[int, list[int]] = {}
+    for index, weight in enumerate(weights):
+        rings.setdefault(weight, []).append(index)
+    heap = sorted((0.0, weight, 0) for weight in rings)
     while heap:
         _, weight, had = heap[0]
         yield from rings[weight]
         heapq.heapreplace(heap, ((had + 1.5) / weight, weight, had + 1))
-
-
-def _claimant(server: str) -> _Claimant:
-    digest = hashlib.blake2b(server.encode(), digest_size=16).digest()
-    first, step = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big")
-    return _Claimant(server, first % SLOTS, step % (SLOTS - 1) + 1)

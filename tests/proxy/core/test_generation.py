@@ -5,9 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.core.generation import Generation, ListenerPlan, build_generation, unserved_reason
-from proxy.core.health import EJECTION_S, Availability
+from proxy.core.generation import (
+    Generation,
+    ListenerPlan,
+    build_generation,
+    foresee_targets,
+    unserved_reason,
+)
+from proxy.core.health import EJECTION_S, Availability, Target
 from proxy.core.reasons import Reason
+from proxy.core.targets import SERVERS_PER_PART, TargetBook
 from proxy.snapshot import (
     CheckKind,
     ForwardingRule,
@@ -73,6 +80,44 @@ def counts(plan: ListenerPlan, availability: Availability, count: int, now: floa
     return collections.Counter(
         each if isinstance(each, Reason) else each.server_id for each in picked
     )
+
+
+def foresee(wanted: Snapshot, previous: Generation | None) -> tuple[TargetBook, int]:
+    """Return what is made ahead, and in how many parts."""
+    parts, pauses = foresee_targets(wanted, previous), 0
+    while True:
+        try:
+            next(parts)
+        except StopIteration as end:
+            return end.value, pauses
+        pauses += 1
+
+
+def test_targets_are_made_ahead_in_parts_while_the_plan_before_serves_on():
+    many = {f"s-{at}": 1 + at % 5 for at in range(1000)}
+    first = build_generation(snapshot(many, CHECK), None)
+    availability = healthy(plan_of(first), *many)
+    second = snapshot(dict.fromkeys(many, 7), CHECK, version=2)
+    book, pauses = foresee(second, first)
+    assert pauses >= 1000 // SERVERS_PER_PART
+    target = plan_of(first).route.pick(availability, 0.0)
+    assert isinstance(target, Target), "the plan before serves on"
+    built = build_generation(second, first, 0.0, book)
+    assert plan_of(built).targets == plan_of(build_generation(second, first)).targets
+    assert {target.weight for target in plan_of(built).targets} == {7}
+    assert plan_of(built).places is plan_of(first).places, "nobody came, went or moved"
+
+
+def test_rules_that_lead_to_one_group_in_one_way_share_its_targets():
+    wanted = snapshot({"a": 1, "b": 2})
+    rules = tuple(
+        ForwardingRule(f"rule-{at}", f"{at}.example", "", "rsp-1", LISTENER.scheduler, None)
+        for at in range(3)
+    )
+    wanted = replace(wanted, listeners=(replace(wanted.listeners[0], rules=rules),))
+    plan = plan_of(build_generation(wanted, None))
+    assert {id(each.members) for each in plan.rule_routes.values()} == {id(plan.route.members)}
+    assert [each.server_id for each in plan.targets] == ["a", "b"]
 
 
 def test_targets_take_the_listeners_port_unless_they_have_their_own():
