@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from balancer.actors import Actor
 from balancer.choices import ListenerStatus
 from balancer.constants import (
+    DEFAULT_CHECK_INTERVAL_S,
+    DEFAULT_CHECK_TIMEOUT_S,
     DEFAULT_UDP_CHECK_INTERVAL_S,
     DEFAULT_UDP_CHECK_TIMEOUT_S,
 )
@@ -242,11 +244,17 @@ def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> N
 
 def check_defaults(protocol: str) -> dict[str, Any]:
     """Return the check settings of a new listener, where those of the columns do not fit."""
-    defaults: dict[str, Any] = {"check_kind": CHECK_KINDS_OF_PROTOCOL[protocol][0]}
-    if protocol == Protocol.UDP:
-        defaults["check_interval_s"] = DEFAULT_UDP_CHECK_INTERVAL_S
-        defaults["check_timeout_s"] = DEFAULT_UDP_CHECK_TIMEOUT_S
-    return defaults
+    kind = CHECK_KINDS_OF_PROTOCOL[protocol][0]
+    return {"check_kind": kind, **usual_check_times(protocol)}
+
+
+def usual_check_times(protocol: str) -> dict[str, int]:
+    """Return interval and timeout of the checks of a new listener, at every entrance."""
+    is_udp = protocol == Protocol.UDP
+    return {
+        "check_interval_s": DEFAULT_UDP_CHECK_INTERVAL_S if is_udp else DEFAULT_CHECK_INTERVAL_S,
+        "check_timeout_s": DEFAULT_UDP_CHECK_TIMEOUT_S if is_udp else DEFAULT_CHECK_TIMEOUT_S,
+    }
 
 
 def _settle(listener: Listener, given: dict[str, Any]) -> dict[str, Any]:

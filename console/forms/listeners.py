@@ -26,6 +26,7 @@ from balancer.domain.support import SUPPORTED_SCHEDULERS
 from balancer.domain.tls import check_has_certificate
 from balancer.domain.weights import check_port
 from balancer.models import Listener, ServerGroup
+from balancer.services.listeners import usual_check_times
 from console.forms.fields import GroupChoiceField, number_field
 from console.forms.health_check import (
     HTTP_CHECK_ONLY,
@@ -176,6 +177,8 @@ class ListenerForm(
             for name in ("protocol", "port", "start"):
                 del self.fields[name]
             self.initial = {**self.initial, **initial_of(listener)}
+        else:
+            self._offer_times_of_checks()
         self.offer_redirects(https_ports)
         self.offer_access_lists(access_lists)
         self.offer_certificates(certificates)
@@ -212,6 +215,13 @@ class ListenerForm(
         self._ask(self.check_access_options)
         self._ask(partial(check_has_certificate, protocol, options.get("certificate")))
         return values
+
+    def _offer_times_of_checks(self) -> None:
+        """Tell page and reader what is usual for UDP: the page fills it in."""
+        for name, usual in usual_check_times(Protocol.UDP).items():
+            field = self.fields[name]
+            field.widget.attrs |= {"data-usual": field.initial, "data-usual-udp": usual}
+            field.help_text = f"{field.help_text} Usual: {field.initial} s, for UDP {usual} s."
 
     @property
     def scheduler_notes(self) -> list[tuple[str, str, str]]:

@@ -1,4 +1,5 @@
-// Says in words how soon a dead server is noticed with the check settings that stand in the form.
+// The health check of a listener: its usual times follow the protocol, and it says in words how soon
+// a dead server is noticed with what stands in the form.
 
 const read = (form, name) => {
   const text = form.elements[name]?.value ?? "";
@@ -15,6 +16,19 @@ function tell(output) {
     : `A server that hangs gets nothing new after ${out}\u00a0s at most, one that refuses connections after ${interval * (down - 1)}\u00a0s. ` +
       `A repaired one is back ${back}\u00a0s after its first good answer.`;
 }
+
+/** Put the usual number of the chosen protocol where that of another stands; what was typed stays. */
+function follow(input, protocol) {
+  const { usual, usualUdp } = input.dataset;
+  const [mine, others] = protocol === "udp" ? [usualUdp, usual] : [usual, usualUdp];
+  if (input.value === others) input.value = input.dataset.offered = mine;
+}
+
+document.querySelectorAll("input[data-usual-udp]").forEach((input) => {
+  input.form.addEventListener("input", ({ target }) => {
+    if (target.name === "protocol") follow(input, target.value);
+  });
+});
 
 const outputs = document.querySelectorAll("output[data-detection]");
 outputs.forEach((output) => {

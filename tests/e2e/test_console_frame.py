@@ -165,6 +165,26 @@ def test_unsaved_input_is_not_lost_unasked(console: Page, estate: Installation):
     console.wait_for_url("**/instances")
 
 
+def test_usual_times_of_checks_follow_the_protocol(console: Page, estate: Installation):
+    """Section 2.4: interval 2 and timeout 5, for UDP 5 and 10; what was typed stays."""
+    console.goto(f"{instance_of(console, estate)}/listeners/new")
+    interval, timeout = (console.locator(f"[name=check_{it}_s]") for it in ("interval", "timeout"))
+
+    def choose(protocol: str) -> None:
+        console.get_by_role("radiogroup", name="Listener protocol").get_by_text(
+            protocol, exact=True
+        ).click()
+
+    choose("UDP")
+    expect(interval).to_have_value("5")
+    expect(timeout).to_have_value("10")
+    expect(console.locator("[data-detection]")).to_contain_text("after 40 s at most")
+    timeout.fill("7")
+    choose("HTTP")
+    expect(interval).to_have_value("2")
+    expect(timeout).to_have_value("7")
+
+
 def test_open_lines_survive_a_refresh(console: Page, estate: Installation):
     """Section 1.7: polling swaps cells and disturbs nobody."""
     console.locator("summary.listener-line").first.click()

@@ -3,6 +3,7 @@
 import pytest
 
 from balancer.models import Listener, ServerGroup
+from balancer.services.listeners import usual_check_times
 from proxy.snapshot import GroupKind, ListenerError, ListenerFault
 from tests.console.markup import Markup, check_markup, shown_values
 
@@ -250,6 +251,16 @@ def test_udp_listener_keeps_what_its_checks_send_and_expect(operator, tab):
     assert 'value="pong"' in text
     assert 'name="established_timeout_s"' not in text
     assert "120 s" in text
+
+
+def test_usual_times_of_checks_are_those_of_the_other_entrances(operator, tab, estate):
+    """Console-ui.md 2.4: 2 and 5 s, for UDP 5 and 10 s; the page has both."""
+    text = shown(operator.get(f"{tab}/new"))
+    fields = {each.get("name"): each for each in Markup(text).fields}
+    for protocol, marker in (("tcp", "data-usual"), ("udp", "data-usual-udp")):
+        for name, seconds in usual_check_times(protocol).items():
+            assert fields[name][marker] == str(seconds)
+    assert "data-usual" not in shown(operator.get(f"{tab}/{estate.listener.public_id}/edit"))
 
 
 def test_tcp_listener_takes_nothing_of_udp_from_the_form(operator, tab):
