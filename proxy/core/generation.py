@@ -54,6 +54,7 @@ class ListenerPlan:
         "_groups",
         "_open_work",
         "_phase",
+        "_routes",
         "_rules",
         "_schedulers",
         "added_fields",
@@ -100,7 +101,7 @@ class ListenerPlan:
             for rule in listener.rules
         }
         self._rules = RuleTable(listener.rules)
-        routes = (*self.layer4_route.routes, *self.rule_routes.values())
+        self._routes = routes = (*self.layer4_route.routes, *self.rule_routes.values())
         self._schedulers = tuple(each.scheduler for each in routes)
         # Rules often lead to one group, which counts once.
         members = {id(each.members): each.members for each in routes}.values()
@@ -155,6 +156,16 @@ class ListenerPlan:
         return self.layer4_route.reaches(target) or any(
             each.reaches(target) for each in self.rule_routes.values()
         )
+
+    @property
+    def group_ids(self) -> frozenset[str]:
+        """Return the groups that the listener sends to."""
+        return frozenset(each.settings.group.id for each in self._routes)
+
+    def group_of(self, server_id: str) -> str:
+        """Return the group of a server; "" when the plan does not have the server."""
+        found = (each.settings.group.id for each in self._routes if each.knows(server_id))
+        return next(found, "")
 
     def begin_work(self, target: Target) -> None:
         """Count a connection or a request that the target has from now on."""

@@ -132,6 +132,10 @@ class Route:
         known = self._by_id.get(target.server_id)
         return known is not None and (known.address, known.port) == (target.address, target.port)
 
+    def knows(self, server_id: str) -> bool:
+        """Tell whether the server is one of the group's."""
+        return server_id in self._by_id
+
     def follow(self, availability: Availability, now: float) -> None:
         """Take in what has changed in who may be chosen."""
         if now >= availability.next_return:

@@ -217,6 +217,7 @@ class Exchange:
         server = self._server
         assert server is not None
         server.active += 1
+        server.retries += self.trace.is_retry
         client.service.plan.begin_work(target)
         if not upstream.was_idle:
             server.connections += 1
@@ -242,6 +243,7 @@ class Exchange:
         is_sent = upstream.send(self._first)
         assert self._server is not None
         self._server.requests += 1
+        self._server.bytes_in += self.trace.bytes_in
         if self._body is not None:
             if is_sent:
                 self._read_on()
@@ -361,7 +363,7 @@ class Exchange:
         last = self._response_body.end()
         if last is None:
             return False
-        if not last or self._client.deliver(last):
+        if not last or self._deliver(last):
             self._finish()
         return True
 
@@ -405,7 +407,7 @@ class Exchange:
         except RemoteProtocolError as error:
             self._refuse(error)
             return
-        self.trace.bytes_in += part.consumed
+        self._note_body(part.consumed)
         if part.consumed < len(data):
             client.reader.receive(data[part.consumed :])
         if body.done:
@@ -429,7 +431,7 @@ class Exchange:
         assert body is not None
         assert upstream is not None
         body.pass_unseen(len(pipe))
-        self.trace.bytes_in += len(pipe)
+        self._note_body(len(pipe))
         if body.done:
             self._body = None
         if self._keeps_pace(len(pipe)):
@@ -446,6 +448,12 @@ class Exchange:
             return True
         self._refuse(RemoteProtocolError("the request's body comes too slowly", 408))
         return False
+
+    def _note_body(self, size: int) -> None:
+        """So much of the request's body is on its way to the server."""
+        assert self._server is not None
+        self._server.bytes_in += size
+        self.trace.bytes_in += size
 
     def _note_part(self, size: int) -> None:
         """A part of the body goes on: the request cannot be sent again."""
@@ -521,7 +529,7 @@ class Exchange:
             raise RemoteProtocolError("too many interim responses")
         if self._head.is_http_11:
             self._client.expect_more()
-            self._client.deliver(write_interim_head(head))
+            self._deliver(write_interim_head(head))
 
     def _begin_response(self, upstream: "Upstream", head: ResponseHead) -> None:
         """Send the response's head together with what is here of its body."""
@@ -561,6 +569,8 @@ class Exchange:
         if not body.done:
             client.expect_more()
         client.service.counters.count_response(head.status)
+        assert self._server is not None
+        self._server.count_response(head.status)
         data = write_response_head(
             head,
             framing_line=framing_line,
@@ -568,7 +578,7 @@ class Exchange:
             request_id=self._request_id,
             date_line=b"" if head.fields.has_date else date_line(),
         )
-        if client.deliver(b"".join((data, *relay)) if relay else data):
+        if self._deliver(b"".join((data, *relay)) if relay else data):
             self._go_on(body)
 
     def _connection_line(self, head: ResponseHead) -> bytes:
@@ -598,7 +608,7 @@ class Exchange:
 
     def _relay_response(self, data: memoryview) -> None:
         """Pass on a part of the response's body."""
-        body, client = self._response_body, self._client
+        body = self._response_body
         assert body is not None
         try:
             part = body.receive(data)
@@ -610,7 +620,7 @@ class Exchange:
         if part.consumed < len(data):
             self._is_reusable = False
         relay = part.relay
-        if relay and not client.deliver(relay[0] if len(relay) == 1 else b"".join(relay)):
+        if relay and not self._deliver(relay[0] if len(relay) == 1 else b"".join(relay)):
             return
         self._go_on(body)
 
@@ -623,8 +633,16 @@ class Exchange:
         if body.done and self._is_reusable:
             # What the server said beyond the body was not taken, and must never be an answer.
             self._is_reusable = not upstream.is_stale()
+        assert self._server is not None
+        self._server.bytes_out += len(pipe)
         if self._client.deliver_pipe(pipe):
             self._go_on(body)
+
+    def _deliver(self, data: bytes | memoryview) -> bool:
+        """Send what is the server's answer and return whether the client is still there."""
+        assert self._server is not None
+        self._server.bytes_out += len(data)
+        return self._client.deliver(data)
 
     def _note_read(self, size: int) -> None:
         self._large_reads = self._large_reads + 1 if size >= LARGE_BYTES else 0

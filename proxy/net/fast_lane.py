@@ -124,6 +124,7 @@ class FastLane:
             self._leave().begin(target)
         else:
             server.requests += 1
+            server.bytes_in += len(self._request)
 
     def _leave(self) -> Exchange:
         """Return an exchange for the same request, which takes the lane's place."""
@@ -168,7 +169,7 @@ class FastLane:
             return
         response, body = simple
         self._upstream = None
-        self._end_server()
+        server = self._end_server()
         size, self._request, self._first = len(self._request), b"", b""
         upstream.pool.release(upstream)
         keep_alive = self._keep_alive
@@ -179,10 +180,16 @@ class FastLane:
             answer = b"".join((lines, self._request_id, b"\r\n", date_line()[:-2], body))
         is_delivered = client.complete(response.status, answer, keep_alive=keep_alive)
         now = monotonic()
-        service = client.service
-        service.counters.count_time(now - self._started_at)
+        service, took_s, status = client.service, now - self._started_at, response.status
+        service.counters.count_time(took_s)
+        server.bytes_out += len(answer)
+        server.time_s += took_s
+        if 200 <= status < 300:
+            server.status_2xx += 1
+        else:
+            server.count_response(status)
         if service.access_log is not None:
-            self._log(service.access_log, now, response.status, size, len(answer), is_delivered)
+            self._log(service.access_log, now, status, size, len(answer), is_delivered)
         # An idle connection keeps nothing of its last request in memory.
         self._line = self._request_id = b""
 
@@ -252,8 +259,10 @@ class FastLane:
             upstream.close()
             self._end_server()
 
-    def _end_server(self) -> None:
-        assert self._server is not None
-        self._server.active -= 1
+    def _end_server(self) -> "ServerCounters":
+        server = self._server
+        assert server is not None
+        server.active -= 1
         assert self._target is not None
         self._client.service.plan.end_work(self._target)
+        return server

@@ -103,7 +103,7 @@ class ListenerService:
         self.upstreams = upstreams
         # What HTTPS clients meet first; new connections take what is here.
         self.tls: ssl.SSLContext | None = None
-        self.counters = ListenerCounters()
+        self.counters = ListenerCounters(lambda server: self.plan.group_of(server))
         self.access_log = access_log
         self.closing = False
         self.is_cutting = False
@@ -301,12 +301,13 @@ class ListenerService:
         self.is_paused = True
 
     def _forget_gone(self, plan: ListenerPlan) -> None:
-        """Drop the counters of rules that are gone, and of servers with nothing open any more."""
+        """Drop the counters of rules and groups that are gone, and of servers with nothing open."""
         known = {target.server_id for target in plan.targets}
         servers = self.counters.servers
         for server_id in [each for each in servers if each not in known]:
             if not servers[server_id].active:
-                del servers[server_id]
+                self.counters.forget_server(server_id)
+        self.counters.forget_groups(plan.group_ids)
         rules = self.counters.rules
         for rule in rules.keys() - plan.rule_routes.keys():
             del rules[rule]

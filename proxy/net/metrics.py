@@ -1,7 +1,7 @@
 """Traffic counters: plain integers on the hot path, sums and names only when they are reported."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from proxy.core.reasons import Reason
@@ -14,16 +14,69 @@ TIME_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2
 _TIME_NAMES = (*map(str, TIME_BOUNDS_S), "inf")
 
 
+_STATUS_COUNTERS = tuple(f"status_{name}" for name in CLASSES)
+_ALWAYS_TOLD = ("connections", "active", "requests", "failures")
+_TOLD_WHEN_COUNTED = (
+    "retries",
+    "bytes_in",
+    "bytes_out",
+    "packets_in",
+    "packets_out",
+    "packets_dropped",
+    "time_s",
+)
+_SERVER_SUMS = (*_ALWAYS_TOLD, *_TOLD_WHEN_COUNTED, *_STATUS_COUNTERS)
+
+
 class ServerCounters:
-    """What one listener did with one server."""
+    """What one listener did with one server, or with those of a group that are gone.
 
-    __slots__ = ("active", "connections", "failures", "requests")
+    Bytes and packets are the clients'; ``retries`` are attempts that came here after another one.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("group", *_SERVER_SUMS)
+
+    def __init__(self, group: str = "") -> None:
+        self.group = group
         self.connections = 0
         self.active = 0
         self.requests = 0
         self.failures = 0
+        self.retries = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.packets_in = 0
+        self.packets_out = 0
+        self.packets_dropped = 0
+        self.time_s = 0.0
+        self.status_1xx = 0
+        self.status_2xx = 0
+        self.status_3xx = 0
+        self.status_4xx = 0
+        self.status_5xx = 0
+
+    def count_response(self, status: int) -> None:
+        """Count a response of the server by the class of its status."""
+        name = _STATUS_COUNTERS[min(status // 100, 5) - 1]
+        setattr(self, name, getattr(self, name) + 1)
+
+    def add(self, other: "ServerCounters") -> None:
+        """Add what the other one counted."""
+        for name in _SERVER_SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_json(self, *, is_leaving: bool = False) -> dict[str, Any]:
+        """Return the counters as they are reported; most of those at zero go without saying."""
+        counted = {name: getattr(self, name) for name in _ALWAYS_TOLD}
+        counted |= {name: value for name in _TOLD_WHEN_COUNTED if (value := getattr(self, name))}
+        numbers = zip(CLASSES, (getattr(self, name) for name in _STATUS_COUNTERS), strict=True)
+        responses = {name: number for name, number in numbers if number}
+        counted |= {"responses": responses} if responses else {}
+        return counted | {"draining": self.active if is_leaving else 0}
+
+
+def _no_group(server_id: str) -> str:
+    return ""
 
 
 class ListenerCounters:
@@ -34,6 +87,8 @@ class ListenerCounters:
         "bytes_in",
         "bytes_out",
         "denied",
+        "gone",
+        "group_of",
         "own_answers",
         "over_bandwidth",
         "over_connections",
@@ -55,7 +110,8 @@ class ListenerCounters:
         "times",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, group_of: Callable[[str], str] = _no_group) -> None:
+        self.group_of = group_of
         self.accepted = 0
         self.denied = 0
         self.over_connections = 0
@@ -79,13 +135,25 @@ class ListenerCounters:
         self.own_answers: dict[str, int] = {}
         self.rules: dict[str, int] = {}
         self.servers: dict[str, ServerCounters] = {}
+        # By group: what servers did that are gone, so that the sums of a group never go back.
+        self.gone: dict[str, ServerCounters] = {}
 
     def server(self, server_id: str) -> ServerCounters:
         """Return the counters of a server, new ones at its first use."""
         counters = self.servers.get(server_id)
         if counters is None:
-            counters = self.servers[server_id] = ServerCounters()
+            counters = self.servers[server_id] = ServerCounters(self.group_of(server_id))
         return counters
+
+    def forget_server(self, server_id: str) -> None:
+        """The server is gone; its group has still done what it did."""
+        counters = self.servers.pop(server_id)
+        self.gone.setdefault(counters.group, ServerCounters(counters.group)).add(counters)
+
+    def forget_groups(self, known: Collection[str]) -> None:
+        """Drop what is counted for groups that are gone."""
+        for group in self.gone.keys() - set(known):
+            del self.gone[group]
 
     def count_response(self, status: int) -> None:
         """Count a response to a client by the class of its status."""
@@ -140,11 +208,18 @@ class ListenerCounters:
             "times": dict(zip(_TIME_NAMES, self.times, strict=True)) if any(self.times) else {},
             "responses": {name: getattr(self, f"status_{name}") for name in CLASSES},
             "servers": {
-                server_id: {name: getattr(each, name) for name in ServerCounters.__slots__}
-                | {"draining": each.active if server_id in leaving else 0}
+                server_id: each.as_json(is_leaving=server_id in leaving)
                 for server_id, each in self.servers.items()
             },
+            "groups": self._groups_as_json(),
         }
+
+    def _groups_as_json(self) -> dict[str, Any]:
+        totals: dict[str, ServerCounters] = {}
+        for each in (*self.gone.values(), *self.servers.values()):
+            if each.group:
+                totals.setdefault(each.group, ServerCounters(each.group)).add(each)
+        return {group: total.as_json() for group, total in totals.items()}
 
 
 def add(total: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:

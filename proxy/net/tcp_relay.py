@@ -148,11 +148,14 @@ class _Side(Connection):
             relay.touched_at = now
             relay.deadline.touch(relay.idle_timeout_s)
         self.received += size
-        counters = relay.service.counters
+        counters, of_server = relay.service.counters, relay.server_counters
+        assert of_server is not None
         if self.is_client:
             counters.bytes_in += size
+            of_server.bytes_in += size
         else:
             counters.bytes_out += size
+            of_server.bytes_out += size
         if size >= LARGE_BYTES:
             self._large_reads += 1
         elif self._large_reads:
@@ -184,7 +187,6 @@ class TcpRelay:
         "_client",
         "_client_sock",
         "_connecting",
-        "_counters",
         "_peer",
         "_server",
         "_target",
@@ -194,6 +196,7 @@ class TcpRelay:
         "idle_timeout_s",
         "is_open",
         "reactor",
+        "server_counters",
         "service",
         "touched_at",
     )
@@ -216,7 +219,7 @@ class TcpRelay:
         self._server: _Side | None = None
         self._connecting: socket.socket | None = None
         self._target: Target | None = None
-        self._counters: ServerCounters | None = None
+        self.server_counters: ServerCounters | None = None
         self._tried: tuple[Target, ...] = ()
         self._trace = LinkTrace(service.plan.route) if service.access_log is not None else None
         service.connections.add(self)
@@ -237,14 +240,15 @@ class TcpRelay:
                 reason = target
                 break
             self._target = target
-            if self._tried:
-                service.counters.retries += 1
             if self._trace is not None:
                 self._trace.begin_attempt(service.plan.layer4_route_of(target), target)
             service.plan.begin_work(target)
-            self._counters = counters = service.counters.server(target.server_id)
+            self.server_counters = counters = service.counters.server(target.server_id)
             counters.connections += 1
             counters.active += 1
+            if self._tried:
+                service.counters.retries += 1
+                counters.retries += 1
             code = self._connect(target)
             if code == errno.EINPROGRESS:
                 self.deadline.touch(service.plan.listener.connect_timeout_s)
@@ -285,8 +289,8 @@ class TcpRelay:
         """Remember that the server could not be reached, and keep others away from it."""
         target = self._target
         assert target is not None
-        assert self._counters is not None
-        self._counters.failures += 1
+        assert self.server_counters is not None
+        self.server_counters.failures += 1
         self._drop_attempt()
         self._tried = (*self._tried, target)
         if code not in OWN_SHORTAGES:
@@ -298,7 +302,7 @@ class TcpRelay:
             self.reactor.forget(sock.fileno())
             sock.close()
         target, self._target = self._target, None
-        counters, self._counters = self._counters, None
+        counters, self.server_counters = self.server_counters, None
         if counters is not None:
             assert target is not None
             counters.active -= 1

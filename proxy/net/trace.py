@@ -60,6 +60,11 @@ class WorkTrace:
         """Return how often it had to be tried again."""
         return max(0, self._attempts - 1)
 
+    @property
+    def is_retry(self) -> bool:
+        """Tell whether this is not the first attempt."""
+        return self._attempts > 1
+
     def begin_attempt(self, route: "Route", target: "Target") -> None:
         """The work is to go to this server now."""
         if self._attempts:
@@ -138,6 +143,14 @@ class RequestTrace(WorkTrace):
         self.status = status
         self.reason = reason
 
+    def _count_time(self, took_s: float) -> None:
+        counters = self._client.service.counters
+        counters.count_time(took_s)
+        if self.target is not None and self.reason is None:
+            of_server = counters.servers.get(self.target.server_id)
+            if of_server is not None:
+                of_server.time_s += took_s
+
     def end(self, how: End) -> None:
         """The request is over."""
         if self._is_over:
@@ -149,6 +162,6 @@ class RequestTrace(WorkTrace):
         if self.route.rule is not None:
             counters.count_rule(self.route.rule)
         if self.head is not None and self.status >= 200:  # a tunnel takes as long as its peers like
-            counters.count_time(time.monotonic() - self.started_at)
+            self._count_time(time.monotonic() - self.started_at)
         if service.access_log is not None:
             service.access_log.add_request(self, service.plan, self._client.log_part, how)

@@ -109,6 +109,10 @@ class UdpSession:
                 tried = (*tried, self._give_up_server())
                 continue
             self.deadline.touch(self.idle_timeout_s)
+            of_server = self._counters
+            assert of_server is not None
+            of_server.packets_in += 1
+            of_server.bytes_in += len(packet)
             if self._trace is not None:
                 self._trace.packets_in += 1
                 self._trace.bytes_in += len(packet)
@@ -175,20 +179,25 @@ class UdpSession:
             self.service.forget_session(self)
 
     def _answer(self, packet: memoryview) -> None:
-        counters = self.service.counters
+        counters, of_server = self.service.counters, self._counters
+        assert of_server is not None
         self.deadline.touch(self.idle_timeout_s)
         shaper = self.service.shaper
         if shaper is not None and not shaper.outward.admits(len(packet)):
             counters.over_bandwidth += 1
             counters.packets_dropped += 1
+            of_server.packets_dropped += 1
             return
         try:
             self._front.sendto(packet, self.client)
         except OSError:
             counters.packets_dropped += 1
+            of_server.packets_dropped += 1
         else:
             counters.packets_out += 1
             counters.bytes_out += len(packet)
+            of_server.packets_out += 1
+            of_server.bytes_out += len(packet)
             if self._trace is not None:
                 self._trace.packets_out += 1
                 self._trace.bytes_out += len(packet)
@@ -223,14 +232,15 @@ class UdpSession:
                 reason = target
                 break
             self._target = target
-            if tried:
-                service.counters.retries += 1
             if self._trace is not None:
                 self._trace.begin_attempt(service.plan.layer4_route_of(target), target)
             service.plan.begin_work(target)
             self._counters = counters = service.counters.server(target.server_id)
             counters.connections += 1
             counters.active += 1
+            if tried:
+                service.counters.retries += 1
+                counters.retries += 1
             try:
                 self._upstream = sock = socket.socket(socket.AF_INET, SOCKET_KIND)
                 self.descriptor = sock.fileno()

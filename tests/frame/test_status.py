@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from balancer.models import PublishHead
+from console import traffic_metrics
 from console.broker import BEAT_LEASE_KEY, heartbeat_key
 from console.celery import HEALTH_QUEUES, WORKER_QUEUES
 from console.tasks import record_heartbeat
@@ -179,6 +180,45 @@ def test_metrics_tell_what_the_proxies_count(client, everything_up):
         'openclb_access_log_lost_lines_total{node="node-1"} 3.0',
     ]:
         assert line in text
+
+
+def test_metrics_tell_of_groups_and_servers(client, everything_up):
+    """Issue 3, section 1: per listener, group and server."""
+    counters = ListenerCounters(lambda server: "rsp-1")
+    for server_id, status in (("rs-1", 200), ("rs-2", 404)):
+        of_server = counters.server(server_id)
+        of_server.requests, of_server.bytes_in, of_server.active = 3, 100, 1
+        of_server.count_response(status)
+    said = {"at": 1, "listeners": {"lsn-1": counters.as_json(2, leaving={"rs-2"})}}
+    everything_up.client.set(counters_key("node-1"), json.dumps(said))
+    lines = client.get("/metrics").content.decode().splitlines()
+    group = 'group="rsp-1",listener="lsn-1",node="node-1"'
+    server = 'listener="lsn-1",node="node-1",server="rs-2"'
+    for line in [
+        f"openclb_group_requests_total{{{group}}} 6.0",
+        f"openclb_group_received_bytes_total{{{group}}} 200.0",
+        f"openclb_group_active_connections{{{group}}} 2.0",
+        f'openclb_group_responses_total{{class="2xx",{group}}} 1.0',
+        f"openclb_server_requests_total{{{server}}} 3.0",
+        f"openclb_server_received_bytes_total{{{server}}} 100.0",
+        f"openclb_server_draining_connections{{{server}}} 1.0",
+        f'openclb_server_responses_total{{class="4xx",{server}}} 1.0',
+        "openclb_server_places_left_out 0.0",
+    ]:
+        assert line in lines
+
+
+def test_metrics_have_a_bounded_number_of_series(client, everything_up, monkeypatch):
+    monkeypatch.setattr(traffic_metrics, "MOST_SERVERS", 3)
+    counters = ListenerCounters(lambda server: "rsp-1")
+    for number in range(5):
+        counters.server(f"rs-{number}").requests = 2
+    said = {"at": 1, "listeners": {"lsn-1": counters.as_json(0)}}
+    everything_up.client.set(counters_key("node-1"), json.dumps(said))
+    text = client.get("/metrics").content.decode()
+    assert text.count("openclb_server_requests_total{") == 3
+    assert "openclb_server_places_left_out 2.0" in text
+    assert 'openclb_group_requests_total{group="rsp-1",listener="lsn-1",node="node-1"} 10.0' in text
 
 
 def _network(text):

@@ -56,6 +56,8 @@ def test_bytes_go_both_ways_and_are_counted(new_scene):
         "active": 1,
         "requests": 0,
         "failures": 0,
+        "bytes_in": 4,
+        "bytes_out": 5,
         "draining": 0,
     }
 

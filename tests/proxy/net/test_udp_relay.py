@@ -203,6 +203,10 @@ def test_answers_come_from_the_address_that_was_asked_and_all_is_counted(new_sce
         "active": 1,
         "requests": 0,
         "failures": 0,
+        "bytes_in": 4,
+        "bytes_out": 5,
+        "packets_in": 1,
+        "packets_out": 1,
         "draining": 0,
     }
 
