@@ -19,7 +19,7 @@ import typing
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from proxy.decoding import Undecodable, decode, decode_in_parts
 
