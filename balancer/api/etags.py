@@ -1,12 +1,28 @@
-"""Optimistic locking: the ETag of a row is its edit number, If-Match says which one was read."""
+"""Optimistic locking: the ETag of a row is its edit number, If-Match says which one was read.
 
+Where a row is shown with values of other rows, such as a server's with the name of its machine, a
+digest of the answer stands behind the number: it tells whether a copy is still good, and is nothing
+that If-Match asks about. Rows that are not edited have the digest alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model
 from rest_framework.request import Request
 
+from balancer.exceptions import Stale
 from balancer.models import ServerGroup
 from balancer.models.base import EditedModel
 from balancer.services.locks import GroupState, check_fresh, check_group_fresh, state_of_group
 
 ANY = "*"
+NOT_EDITED = frozenset({"last_used_at"})
+"""What changes without anybody's edit."""
+DIGEST_CHARACTERS = 16
 NEVER = 0
 """An edit number that no row has: they begin with 1."""
 
@@ -14,6 +30,27 @@ NEVER = 0
 def etag(state: int | str | GroupState) -> str:
     """Return the entity tag of a row at this edit number, or of a group's list of servers."""
     return f'"{state}"'
+
+
+def tag_of(subject: Model, body: Mapping[str, Any], *, tells_of_others: bool = False) -> str:
+    """Return the entity tag of an answer that shows a row."""
+    if isinstance(subject, EditedModel) and not tells_of_others:
+        return etag(subject.edit_number)
+    told = {name: value for name, value in body.items() if name not in NOT_EDITED}
+    text = json.dumps(told, sort_keys=True, cls=DjangoJSONEncoder)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]
+    return etag(f"{subject.edit_number}-{digest}" if isinstance(subject, EditedModel) else digest)
+
+
+def check_same(request: Request, subject: Model, tag: str) -> None:
+    """Raise Stale when If-Match names another state of a row that has no edit number."""
+    tags = _tags(request.headers.get("If-Match", ANY))
+    if ANY not in tags and tag not in tags:
+        raise Stale(
+            "stale",
+            f"{subject} was changed since you read it; look at it again, then repeat your change.",
+            current=tag.strip('"'),
+        )
 
 
 def expected_edit_number(request: Request, subject: EditedModel) -> int | None:
@@ -25,7 +62,8 @@ def expected_edit_number(request: Request, subject: EditedModel) -> int | None:
     tags = _tags(request.headers.get("If-Match", ANY))
     if ANY in tags:
         return None
-    if etag(subject.edit_number) not in tags:
+    numbers = {tag.strip('"').partition("-")[0] for tag in tags if not tag.startswith("W/")}
+    if str(subject.edit_number) not in numbers:
         check_fresh(subject, NEVER)
     return subject.edit_number
 

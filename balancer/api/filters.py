@@ -1,7 +1,7 @@
 """Search, order and filter parameters of lists; a parameter that means nothing is refused."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as django_filters
@@ -9,7 +9,7 @@ from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from balancer.constants import MAX_PORT, MIN_PORT
+from balancer.constants import MAX_PORT, MAX_WEIGHT, MIN_PORT, MIN_WEIGHT
 from balancer.domain.networks import read_address
 from balancer.domain.numbers import read_integer
 from balancer.exceptions import Invalid
@@ -73,21 +73,40 @@ class KnownParameters(filters.BaseFilterBackend):
         return queryset
 
 
-class PortFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library
-    """A port number, read as strictly as in a body."""
+class NumberFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library
+    """A whole number, read as strictly as in a body."""
+
+    minimum: ClassVar[int]
+    maximum: ClassVar[int]
 
     def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
-        """Return the rows with this port."""
+        """Return the rows with this number."""
         name = str(self.field_name)
         if not value:
             return queryset
         try:
-            port = read_integer(
-                value, field=name, minimum=MIN_PORT, maximum=MAX_PORT, label=name.capitalize()
+            number = read_integer(
+                value,
+                field=name,
+                minimum=self.minimum,
+                maximum=self.maximum,
+                label=name.capitalize(),
             )
         except Invalid as error:
             raise ValidationError({**error.fields}) from error
-        return queryset.filter(**{name: port})
+        return queryset.filter(**{name: number})
+
+
+class PortFilter(NumberFilter):
+    """A port number."""
+
+    minimum, maximum = MIN_PORT, MAX_PORT
+
+
+class WeightFilter(NumberFilter):
+    """A weight."""
+
+    minimum, maximum = MIN_WEIGHT, MAX_WEIGHT
 
 
 class AddressFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library

@@ -104,6 +104,14 @@ class ApiSchema(AutoSchema):
             return getattr(self.view, "serializer_class")  # noqa: B009  (not of every APIView)
         return super().get_response_serializers()
 
+    def get_filter_backends(self) -> Any:
+        """Return what narrows a list; an act on several rows has nothing of the kind."""
+        return super().get_filter_backends() if self.method == "GET" else []
+
+    def _get_paginator(self) -> Any:
+        """Return what makes pages; an act answers with all its rows."""
+        return super()._get_paginator() if self.method == "GET" else None  # type: ignore[no-untyped-call]
+
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Names the token header in the document."""

@@ -172,6 +172,7 @@ def remove_servers(
     group: ServerGroup,
     server_ids: Collection[str],
     expected: GroupState | None = None,
+    expected_servers: Mapping[str, int] | None = None,
 ) -> list[BackendServer]:
     """Take servers out of a group by public id; ids that are not in it are ignored (S89)."""
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
@@ -179,6 +180,8 @@ def remove_servers(
     check_group_fresh(group, expected)
     check_not_pair(group)
     removed = list(_lock_servers(group).filter(public_id__in=list(server_ids)))
+    for row in removed:
+        check_fresh(row, (expected_servers or {}).get(row.public_id))
     if not removed:
         return []
     save_edit(group)

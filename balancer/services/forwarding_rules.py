@@ -106,10 +106,13 @@ def update_forwarding_rule(
 
 
 @transaction.atomic
-def delete_forwarding_rule(*, actor: Actor, rule: ForwardingRule) -> None:
+def delete_forwarding_rule(
+    *, actor: Actor, rule: ForwardingRule, expected: int | None = None
+) -> None:
     """Delete the rule; its requests go where the next rule or the listener says. Groups stay."""
     load_balancer = lock_load_balancer(actor, rule.listener.load_balancer_id)
     rule = _lock_rule(rule)
+    check_fresh(rule, expected)
     record_activity(
         actor,
         "forwarding_rule.deleted",

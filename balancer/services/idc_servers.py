@@ -134,9 +134,10 @@ def update_idc_server(
 
 
 @transaction.atomic
-def unregister_idc_server(*, actor: Actor, server: IdcServer) -> None:
+def unregister_idc_server(*, actor: Actor, server: IdcServer, expected: int | None = None) -> None:
     """Take a machine out of the inventory; refused while a group uses it."""
     server = lock_row(server)
+    check_fresh(server, expected)
     check_unused(server.backend_servers.all(), server.name)
     record_activity(actor, "idc_server.unregistered", server, before={"name": server.name})
     server.delete()

@@ -75,9 +75,12 @@ def update_ecs_instance(
 
 
 @transaction.atomic
-def delete_ecs_instance(*, actor: Actor, instance: EcsInstance) -> None:
+def delete_ecs_instance(
+    *, actor: Actor, instance: EcsInstance, expected: int | None = None
+) -> None:
     """Take a machine out of the inventory; refused while a group uses it or its interfaces."""
     instance = lock_row(instance)
+    check_fresh(instance, expected)
     check_unused(_entries_of(instance), instance.name)
     record_activity(actor, "ecs_instance.deleted", instance, before=_plain(instance))
     instance.delete()
@@ -150,9 +153,12 @@ def update_network_interface(
 
 
 @transaction.atomic
-def delete_network_interface(*, actor: Actor, interface: NetworkInterface) -> None:
+def delete_network_interface(
+    *, actor: Actor, interface: NetworkInterface, expected: int | None = None
+) -> None:
     """Take an ENI out of the inventory; refused while a group uses one of its addresses."""
     interface = lock_row(interface)
+    check_fresh(interface, expected)
     _lock_addresses_of(interface)
     check_unused(_entries_at(interface), interface.name)
     record_activity(actor, "network_interface.deleted", interface, before={"name": interface.name})

@@ -145,21 +145,22 @@ def update_listener(
     return listener
 
 
-def start_listener(*, actor: Actor, listener: Listener) -> Listener:
+def start_listener(*, actor: Actor, listener: Listener, expected: int | None = None) -> Listener:
     """Let the listener serve."""
-    return _set_status(actor, listener, ListenerStatus.RUNNING, "listener.started")
+    return _set_status(actor, listener, ListenerStatus.RUNNING, "listener.started", expected)
 
 
-def stop_listener(*, actor: Actor, listener: Listener) -> Listener:
+def stop_listener(*, actor: Actor, listener: Listener, expected: int | None = None) -> Listener:
     """Stop the listener: its port stops answering, the configuration stays."""
-    return _set_status(actor, listener, ListenerStatus.STOPPED, "listener.stopped")
+    return _set_status(actor, listener, ListenerStatus.STOPPED, "listener.stopped", expected)
 
 
 @transaction.atomic
-def delete_listener(*, actor: Actor, listener: Listener) -> None:
+def delete_listener(*, actor: Actor, listener: Listener, expected: int | None = None) -> None:
     """Delete the listener with its rules; the port stops answering, groups stay."""
     load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
     listener = _lock_listener(listener.pk)
+    check_fresh(listener, expected)
     _check_no_redirects_to(listener)
     record_activity(
         actor,
@@ -174,9 +175,12 @@ def delete_listener(*, actor: Actor, listener: Listener) -> None:
 
 
 @transaction.atomic
-def _set_status(actor: Actor, listener: Listener, status: ListenerStatus, action: str) -> Listener:
+def _set_status(
+    actor: Actor, listener: Listener, status: ListenerStatus, action: str, expected: int | None
+) -> Listener:
     load_balancer = lock_load_balancer(actor, listener.load_balancer_id)
     listener = _lock_listener(listener.pk)
+    check_fresh(listener, expected)
     if listener.status == status:
         return listener
     before, listener.status = listener.status, status

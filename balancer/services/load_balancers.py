@@ -116,20 +116,29 @@ def rename_load_balancer(
     return load_balancer
 
 
-def start_load_balancer(*, actor: Actor, load_balancer: LoadBalancer) -> LoadBalancer:
+def start_load_balancer(
+    *, actor: Actor, load_balancer: LoadBalancer, expected: int | None = None
+) -> LoadBalancer:
     """Let the instance serve its running listeners again."""
-    return _set_status(actor, load_balancer, LoadBalancerStatus.ACTIVE, "load_balancer.started")
+    status, action = LoadBalancerStatus.ACTIVE, "load_balancer.started"
+    return _set_status(actor, load_balancer, status, action, expected)
 
 
-def stop_load_balancer(*, actor: Actor, load_balancer: LoadBalancer) -> LoadBalancer:
+def stop_load_balancer(
+    *, actor: Actor, load_balancer: LoadBalancer, expected: int | None = None
+) -> LoadBalancer:
     """Stop the instance: no listener answers, the configuration stays."""
-    return _set_status(actor, load_balancer, LoadBalancerStatus.INACTIVE, "load_balancer.stopped")
+    status, action = LoadBalancerStatus.INACTIVE, "load_balancer.stopped"
+    return _set_status(actor, load_balancer, status, action, expected)
 
 
 @transaction.atomic
-def release_load_balancer(*, actor: Actor, load_balancer: LoadBalancer) -> None:
+def release_load_balancer(
+    *, actor: Actor, load_balancer: LoadBalancer, expected: int | None = None
+) -> None:
     """Delete the instance with its listeners, rules and groups; its address becomes free."""
     load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_fresh(load_balancer, expected)
     if load_balancer.deletion_protection:
         raise protection_refusal(load_balancer, "deletion", "release")
     record_activity(
@@ -150,10 +159,11 @@ def release_load_balancer(*, actor: Actor, load_balancer: LoadBalancer) -> None:
 
 @transaction.atomic
 def set_deletion_protection(
-    *, actor: Actor, load_balancer: LoadBalancer, enabled: bool
+    *, actor: Actor, load_balancer: LoadBalancer, enabled: bool, expected: int | None = None
 ) -> LoadBalancer:
     """Turn the protection against release on or off."""
     load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_fresh(load_balancer, expected)
     if load_balancer.deletion_protection == enabled:
         return load_balancer
     load_balancer.deletion_protection = enabled
@@ -171,12 +181,18 @@ def set_deletion_protection(
 
 @transaction.atomic
 def set_modification_protection(
-    *, actor: Actor, load_balancer: LoadBalancer, enabled: bool, reason: str = ""
+    *,
+    actor: Actor,
+    load_balancer: LoadBalancer,
+    enabled: bool,
+    reason: str = "",
+    expected: int | None = None,
 ) -> LoadBalancer:
     """Turn the protection against changes in the console on, with a reason, or off."""
     reason = check_protection_reason(reason) if enabled else ""
     # The one change that the protection itself never forbids.
     load_balancer = lock_load_balancer(actor, load_balancer.pk, protection_applies=False)
+    check_fresh(load_balancer, expected)
     before = _protection(load_balancer)
     load_balancer.modification_protection = enabled
     load_balancer.modification_protection_reason = reason
@@ -203,9 +219,14 @@ def _protection(load_balancer: LoadBalancer) -> dict[str, object]:
 
 @transaction.atomic
 def _set_status(
-    actor: Actor, load_balancer: LoadBalancer, status: LoadBalancerStatus, action: str
+    actor: Actor,
+    load_balancer: LoadBalancer,
+    status: LoadBalancerStatus,
+    action: str,
+    expected: int | None,
 ) -> LoadBalancer:
     load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_fresh(load_balancer, expected)
     if load_balancer.status == status:
         return load_balancer
     before, load_balancer.status = load_balancer.status, status

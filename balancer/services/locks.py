@@ -8,9 +8,9 @@ transactions keep writers in line.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Model, Sum
+from django.db.models import F, Model, Sum
 from django.utils import timezone
 
 from balancer.actors import Actor
@@ -127,14 +127,24 @@ def save_edit(row: EditedModel, *fields: str) -> None:
 
 
 def save_edits(rows: Sequence[EditedModel], *fields: str) -> None:
-    """Save the fields of rows of one model with few statements, each with its next edit number."""
+    """Save the fields of rows of one model, one statement for all that become alike in them.
+
+    Thousands of rows get few weights, so that is a few statements; a bulk update in one would
+    name each row's values, and takes ten times as long.
+    """
     now = timezone.now()
+    alike: dict[tuple[Any, ...], list[int]] = {}
     for row in rows:
         row.edit_number += 1
         row.updated_at = now
-    if rows:
-        columns = [*fields, "edit_number", "updated_at"]
-        type(rows[0])._default_manager.bulk_update(rows, columns)
+        alike.setdefault(tuple(getattr(row, name) for name in fields), []).append(row.pk)
+    for values, keys in alike.items():
+        same = type(rows[0])._default_manager.filter(pk__in=keys)
+        same.update(
+            **dict(zip(fields, values, strict=True)),
+            edit_number=F("edit_number") + 1,
+            updated_at=now,
+        )
 
 
 @dataclass(frozen=True, slots=True)

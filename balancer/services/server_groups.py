@@ -90,10 +90,11 @@ def rename_server_group(
 
 
 @transaction.atomic
-def delete_server_group(*, actor: Actor, group: ServerGroup) -> None:
+def delete_server_group(*, actor: Actor, group: ServerGroup, expected: int | None = None) -> None:
     """Delete the group; the servers themselves stay (S121). Refused while it is in use (F7.2)."""
     load_balancer = lock_load_balancer(actor, group.load_balancer_id)
     group = lock_group(group.pk)
+    check_fresh(group, expected)
     _check_not_default(group)
     users = [
         _user("listener", each)

@@ -23,11 +23,16 @@ from balancer.services.publishing import request_publish
 
 @transaction.atomic
 def change_specification(
-    *, actor: Actor, load_balancer: LoadBalancer, specification: str
+    *,
+    actor: Actor,
+    load_balancer: LoadBalancer,
+    specification: str,
+    expected: int | None = None,
 ) -> LoadBalancer:
     """Give the instance another specification; there is no way back to shared performance."""
     check_specification(specification)
     load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_fresh(load_balancer, expected)
     if load_balancer.specification == specification:
         return load_balancer
     if not specification:

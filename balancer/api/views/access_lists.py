@@ -23,7 +23,7 @@ from balancer.api.views.base import ResourceViewSet, gone
 from balancer.domain.access import NewEntry
 from balancer.domain.quotas import limit
 from balancer.exceptions import Invalid
-from balancer.models import AccessList
+from balancer.models import AccessList, AccessListEntry
 from balancer.rights import Right
 from balancer.selectors.access_lists import get_access_list, list_access_lists, list_entries
 from balancer.services.access_lists import (
@@ -40,6 +40,12 @@ class AccessListFilter(ResourceFilter):
 
     region = id_filter("region", "Region ID.")
     name = django_filters.CharFilter(help_text="The whole name.")
+
+
+class EntryFilter(ResourceFilter):
+    """What the networks of an access list can be narrowed by."""
+
+    network = django_filters.CharFilter(help_text="The whole network.")
 
 
 class AccessListViewSet(ResourceViewSet):
@@ -88,11 +94,19 @@ class AccessListViewSet(ResourceViewSet):
         delete_access_list(actor=self.actor, access_list=access_list, expected=expected)
         return gone()
 
-    @extend_schema(responses=EntrySerializer(many=True), filters=False)
-    @action(methods=["get"], detail=True, search_fields=None, ordering_fields=None)
+    @extend_schema(responses=EntrySerializer(many=True))
+    @action(
+        methods=["get"],
+        detail=True,
+        queryset=AccessListEntry.objects.none(),
+        filterset_class=EntryFilter,
+        search_fields=["network", "description"],
+        ordering_fields=["network", "description"],
+    )
     def entries(self, request: Request, **kwargs: Any) -> Response:
         """List the networks of the access list."""
-        return self.page_of(list_entries(self.find(Right.VIEW)), EntrySerializer)
+        rows = list_entries(self.find(Right.VIEW))
+        return self.page_of(self.filter_queryset(rows), EntrySerializer)
 
     @extend_schema(request=EntriesInput, responses={201: EntrySerializer(many=True)})
     @entries.mapping.post

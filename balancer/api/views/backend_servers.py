@@ -10,14 +10,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import PortFilter, ResourceFilter, id_filter
+from balancer.api.filters import PortFilter, ResourceFilter, WeightFilter, id_filter
 from balancer.api.serializers.server_groups import (
     BackendServerChange,
     BackendServerSerializer,
     NewBackendServer,
 )
 from balancer.api.views.base import ResourceViewSet, gone
-from balancer.choices import GROUP_KIND_CHOICES
+from balancer.choices import GROUP_KIND_CHOICES, SERVER_ROLE_CHOICES
 from balancer.domain.quotas import limit
 from balancer.exceptions import Invalid
 from balancer.models import BackendServer
@@ -46,22 +46,30 @@ def check_servers_per_call(rows: Sized) -> None:
         raise Invalid("too_many_servers", rule, fields={"servers": [rule]}, limit=most)
 
 
-class BackendServerFilter(ResourceFilter):
+class MemberFilter(ResourceFilter):
+    """What the servers of a group can be narrowed by."""
+
+    ecs_instance = id_filter("ecs_instance", "ECS instance ID.")
+    network_interface = id_filter("interface_address__interface", "Network interface ID.")
+    idc_server = id_filter("idc_server", "IDC server ID.")
+    port = PortFilter(field_name="port")
+    weight = WeightFilter(field_name="weight", help_text="0: those that get nothing new.")
+    role = django_filters.ChoiceFilter(choices=SERVER_ROLE_CHOICES)
+
+
+class BackendServerFilter(MemberFilter):
     """What a list of backend servers can be narrowed by."""
 
     group = id_filter("group", "Server group ID.")
     kind = django_filters.ChoiceFilter(field_name="group__kind", choices=GROUP_KIND_CHOICES)
     load_balancer = id_filter("group__load_balancer", "Load balancer ID.")
     region = id_filter("group__load_balancer__region", "Region ID.")
-    ecs_instance = id_filter("ecs_instance", "ECS instance ID.")
-    network_interface = id_filter("interface_address__interface", "Network interface ID.")
-    idc_server = id_filter("idc_server", "IDC server ID.")
-    port = PortFilter(field_name="port")
 
 
 class BackendServerViewSet(ResourceViewSet):
     """The servers of all groups."""
 
+    tells_of_others = True
     serializer_class = BackendServerSerializer
     change_serializer_class = BackendServerChange
     filterset_class = BackendServerFilter
@@ -120,6 +128,11 @@ class BackendServerViewSet(ResourceViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Take the server out of its group."""
         server = self.find(Right.CHANGE)
-        self.expected(server)
-        remove_servers(actor=self.actor, group=server.group, server_ids=[server.public_id])
+        expected = self.expected(server)
+        remove_servers(
+            actor=self.actor,
+            group=server.group,
+            server_ids=[server.public_id],
+            expected_servers={} if expected is None else {server.public_id: expected},
+        )
         return gone()

@@ -17,7 +17,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from balancer.actors import Actor
 from balancer.api import dry_run, idempotency
-from balancer.api.etags import etag, expected_edit_number
+from balancer.api.etags import check_same, expected_edit_number, is_known, tag_of
 from balancer.api.filters import KnownParameters, Ordering, Search
 from balancer.api.negotiation import JsonOnly
 from balancer.api.permissions import RoleRights
@@ -43,8 +43,10 @@ class ApiView(APIView):
     schema = ApiSchema()
     write_right: ClassVar[Right] = Right.CHANGE
     throttle_classes = [CallerThrottle]
-    answers_secrets = False
-    """Whether an answer holds what must not be stored, so that no key can repeat it."""
+    acts_with_secrets: ClassVar[frozenset[str]] = frozenset()
+    """Acts whose answer holds what must not be stored, so that no key can repeat it."""
+    tells_of_others: ClassVar[bool] = False
+    """Whether a row is shown with values of other rows, which its edit number knows nothing of."""
     idempotency: IdempotencyKey | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -93,7 +95,8 @@ class ApiView(APIView):
     def _check_options_of_act(self, request: Request) -> None:
         is_dry = dry_run.asks_dry_run(request._request)
         if idempotency.HEADER in request.headers and not is_dry:
-            self.idempotency = idempotency.begin(request, answers_secrets=self.answers_secrets)
+            answers_secrets = getattr(self, "action", None) in self.acts_with_secrets
+            self.idempotency = idempotency.begin(request, answers_secrets=answers_secrets)
 
     @property
     def actor(self) -> Actor:
@@ -119,10 +122,12 @@ class ApiView(APIView):
         **options: Any,
     ) -> Response:
         """Return the answer that shows something, with its ETag when it is an edited row."""
-        headers = {}
-        if isinstance(subject, EditedModel):
-            headers["ETag"] = etag(subject.edit_number)
         body = serializer_class(subject, context={"request": self.request}, **options).data
+        headers = {}
+        if isinstance(subject, Model):
+            headers["ETag"] = tag_of(subject, body, tells_of_others=self.tells_of_others)
+            if self.request.method in SAFE_METHODS and is_known(self.request, headers["ETag"]):
+                return Response(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
         return Response(body, status=status_code, headers=headers)
 
 
@@ -176,9 +181,14 @@ class ResourceViewSet(ApiView, GenericViewSet[Any]):
         assert self.change_serializer_class is not None, "a view that changes says what"
         return self.read(self.change_serializer_class, partial=True)
 
-    def expected(self, subject: EditedModel) -> int | None:
-        """Return the edit number that If-Match asks for."""
-        return expected_edit_number(self.request, subject)
+    def expected(self, subject: Model) -> int | None:
+        """Return the edit number that If-Match asks for; refuse it for a row that has changed."""
+        if isinstance(subject, EditedModel):
+            return expected_edit_number(self.request, subject)
+        assert self.serializer_class is not None, "every view names its serializer"
+        serializer = self.serializer_class(subject, context={"request": self.request})
+        check_same(self.request, subject, tag_of(subject, serializer.data))
+        return None
 
 
 def gone() -> Response:

@@ -132,6 +132,7 @@ class DomainCertificateViewSet(ResourceViewSet):
         """Give the domain another certificate."""
         row = self.find(Right.CHANGE)
         changes = self.changes()
+        self.expected(row)
         if changes:
             row = change_domain_certificate(
                 actor=self.actor, domain_certificate=row, certificate=changes["certificate"]
@@ -140,7 +141,9 @@ class DomainCertificateViewSet(ResourceViewSet):
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Let the listener's own certificate serve the domain again."""
-        delete_domain_certificate(actor=self.actor, domain_certificate=self.find(Right.CHANGE))
+        row = self.find(Right.CHANGE)
+        self.expected(row)
+        delete_domain_certificate(actor=self.actor, domain_certificate=row)
         return gone()
 
     def _find_listener(self, right: Right) -> Listener:

@@ -30,16 +30,22 @@ from balancer.selectors.credentials import (
 from balancer.services.credentials import (
     create_access_key,
     create_api_token,
+    delete_access_key,
     disable_access_key,
     enable_access_key,
     revoke_api_token,
 )
 
 
-class ApiTokenViewSet(ResourceViewSet):
+class CredentialViewSet(ResourceViewSet):
+    """What tokens and access keys have in common: making one answers with its secret."""
+
+    acts_with_secrets = frozenset({"create"})
+
+
+class ApiTokenViewSet(CredentialViewSet):
     """Tokens for this API: one's own, and everybody's for administrators."""
 
-    answers_secrets = True
     serializer_class = ApiTokenSerializer
     queryset = ApiToken.objects.none()
     lookup_field = "digest"
@@ -65,14 +71,15 @@ class ApiTokenViewSet(ResourceViewSet):
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Make a token useless for good."""
-        revoke_api_token(actor=self.actor, token=self.find(Right.CHANGE))
+        token = self.find(Right.CHANGE)
+        self.expected(token)
+        revoke_api_token(actor=self.actor, token=token)
         return gone()
 
 
-class AccessKeyViewSet(ResourceViewSet):
+class AccessKeyViewSet(CredentialViewSet):
     """Key pairs for the signed RPC API."""
 
-    answers_secrets = True
     serializer_class = AccessKeySerializer
     change_serializer_class = AccessKeyChange
     queryset = AccessKey.objects.none()
@@ -100,9 +107,17 @@ class AccessKeyViewSet(ResourceViewSet):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Disable or enable a key."""
         key = self.find(Right.CHANGE)
+        self.expected(key)
         is_active = self.changes().get("is_active", key.is_active)
         switch = enable_access_key if is_active else disable_access_key
         return self.answer(switch(actor=self.actor, key=key))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Delete a key that is disabled; it cannot come back."""
+        key = self.find(Right.CHANGE)
+        self.expected(key)
+        delete_access_key(actor=self.actor, key=key)
+        return gone()
 
 
 class MeView(ApiView):

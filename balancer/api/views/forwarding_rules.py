@@ -67,6 +67,6 @@ class ForwardingRuleViewSet(ResourceViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Delete a rule; its requests go where the next rule or the listener says."""
         rule = self.find(Right.CHANGE)
-        self.expected(rule)
-        delete_forwarding_rule(actor=self.actor, rule=rule)
+        expected = self.expected(rule)
+        delete_forwarding_rule(actor=self.actor, rule=rule, expected=expected)
         return gone()

@@ -100,8 +100,9 @@ class InventoryViewSet(ResourceViewSet):
         """Change one; a new address reaches every load balancer that uses it."""
         row: Model = self.find(Right.CHANGE)
         changes = self.changes()
+        expected = self.expected(row)
         if isinstance(row, EditedModel):
-            changes["expected"] = self.expected(row)
+            changes["expected"] = expected
         if changes.keys() - {"expected"}:
             row = self.acts.change(actor=self.actor, **{self.acts.row_name: row}, **changes)
         return self.answer(row)
@@ -109,9 +110,9 @@ class InventoryViewSet(ResourceViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Remove one that nothing uses."""
         row: Model = self.find(Right.CHANGE)
-        if isinstance(row, EditedModel):
-            self.expected(row)
-        self.acts.delete(actor=self.actor, **{self.acts.row_name: row})
+        expected = self.expected(row)
+        options = {"expected": expected} if isinstance(row, EditedModel) else {}
+        self.acts.delete(actor=self.actor, **{self.acts.row_name: row}, **options)
         return gone()
 
 

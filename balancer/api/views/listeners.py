@@ -17,7 +17,7 @@ from balancer.choices import PROTOCOL_CHOICES, ListenerStatus
 from balancer.models import Listener
 from balancer.rights import Right
 from balancer.selectors.health import get_listener_health
-from balancer.selectors.listeners import get_listener, list_listeners
+from balancer.selectors.listeners import get_listener, keys_of_users, list_listeners
 from balancer.services.listeners import (
     create_listener,
     delete_listener,
@@ -32,11 +32,21 @@ class ListenerFilter(ResourceFilter):
 
     load_balancer = id_filter("load_balancer", "Load balancer ID.")
     region = id_filter("load_balancer__region", "Region ID.")
-    server_group = id_filter("server_group", "Server group ID, of listeners that name one.")
+    server_group = django_filters.CharFilter(
+        method="of_group",
+        help_text="ID of a server group that it sends to: by itself, as the default group, as the "
+        "primary or secondary one of failover, or by a forwarding rule.",
+    )
     access_list = id_filter("access_lists", "Access list ID.")
     protocol = django_filters.ChoiceFilter(choices=PROTOCOL_CHOICES)
     status = django_filters.ChoiceFilter(choices=ListenerStatus.choices)
     port = PortFilter(field_name="port")
+
+    def of_group(
+        self, listeners: QuerySet[Listener], name: str, group_id: str
+    ) -> QuerySet[Listener]:
+        """Return those that send to the group."""
+        return listeners.filter(pk__in=keys_of_users(group_id))
 
 
 class ListenerViewSet(ResourceViewSet):
@@ -75,8 +85,8 @@ class ListenerViewSet(ResourceViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Delete a listener; requests in flight are finished."""
         listener = self.find(Right.CHANGE)
-        self.expected(listener)
-        delete_listener(actor=self.actor, listener=listener)
+        expected = self.expected(listener)
+        delete_listener(actor=self.actor, listener=listener, expected=expected)
         return gone()
 
     @extend_schema(request=None, responses=ListenerSerializer)
@@ -84,16 +94,18 @@ class ListenerViewSet(ResourceViewSet):
     def start(self, request: Request, **kwargs: Any) -> Response:
         """Let the listener serve."""
         listener = self.find(Right.CHANGE)
-        self.expected(listener)
-        return self.answer(start_listener(actor=self.actor, listener=listener))
+        expected = self.expected(listener)
+        listener = start_listener(actor=self.actor, listener=listener, expected=expected)
+        return self.answer(listener)
 
     @extend_schema(request=None, responses=ListenerSerializer)
     @action(methods=["post"], detail=True)
     def stop(self, request: Request, **kwargs: Any) -> Response:
         """Stop serving; the configuration stays."""
         listener = self.find(Right.CHANGE)
-        self.expected(listener)
-        return self.answer(stop_listener(actor=self.actor, listener=listener))
+        expected = self.expected(listener)
+        listener = stop_listener(actor=self.actor, listener=listener, expected=expected)
+        return self.answer(listener)
 
     @extend_schema(responses=ListenerHealthSerializer)
     @action(methods=["get"], detail=True)

@@ -104,8 +104,8 @@ class LoadBalancerViewSet(ResourceViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Release a load balancer with its listeners and groups."""
         load_balancer = self.find(Right.CHANGE)
-        self.expected(load_balancer)
-        release_load_balancer(actor=self.actor, load_balancer=load_balancer)
+        expected = self.expected(load_balancer)
+        release_load_balancer(actor=self.actor, load_balancer=load_balancer, expected=expected)
         return gone()
 
     @extend_schema(request=None, responses=LoadBalancerSerializer)
@@ -113,16 +113,22 @@ class LoadBalancerViewSet(ResourceViewSet):
     def start(self, request: Request, **kwargs: Any) -> Response:
         """Let the running listeners serve."""
         load_balancer = self.find(Right.CHANGE)
-        self.expected(load_balancer)
-        return self.answer(start_load_balancer(actor=self.actor, load_balancer=load_balancer))
+        expected = self.expected(load_balancer)
+        load_balancer = start_load_balancer(
+            actor=self.actor, load_balancer=load_balancer, expected=expected
+        )
+        return self.answer(load_balancer)
 
     @extend_schema(request=None, responses=LoadBalancerSerializer)
     @action(methods=["post"], detail=True)
     def stop(self, request: Request, **kwargs: Any) -> Response:
         """Stop serving; the configuration stays."""
         load_balancer = self.find(Right.CHANGE)
-        self.expected(load_balancer)
-        return self.answer(stop_load_balancer(actor=self.actor, load_balancer=load_balancer))
+        expected = self.expected(load_balancer)
+        load_balancer = stop_load_balancer(
+            actor=self.actor, load_balancer=load_balancer, expected=expected
+        )
+        return self.answer(load_balancer)
 
     @extend_schema(request=ProtectionInput, responses=LoadBalancerSerializer)
     @action(methods=["post"], detail=True)

@@ -25,7 +25,12 @@ from balancer.api.serializers.server_groups import (
     WantedServersInput,
     WeightsInput,
 )
-from balancer.api.views.backend_servers import check_servers_per_call, new_server
+from balancer.api.views.backend_servers import (
+    BackendServerViewSet,
+    MemberFilter,
+    check_servers_per_call,
+    new_server,
+)
 from balancer.api.views.base import ResourceViewSet, gone
 from balancer.choices import GROUP_KIND_CHOICES
 from balancer.exceptions import Invalid
@@ -91,17 +96,24 @@ class ServerGroupViewSet(ResourceViewSet):
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Delete a group that nothing uses."""
         group = self.find(Right.CHANGE)
-        self.expected(group)
-        delete_server_group(actor=self.actor, group=group)
+        expected = self.expected(group)
+        delete_server_group(actor=self.actor, group=group, expected=expected)
         return gone()
 
-    @extend_schema(responses=BackendServerSerializer(many=True), filters=False)
-    @action(methods=["get"], detail=True, search_fields=None, ordering_fields=None)
+    @extend_schema(responses=BackendServerSerializer(many=True))
+    @action(
+        methods=["get"],
+        detail=True,
+        queryset=BackendServer.objects.none(),
+        filterset_class=MemberFilter,
+        search_fields=BackendServerViewSet.search_fields,
+        ordering_fields=BackendServerViewSet.ordering_fields,
+    )
     def servers(self, request: Request, **kwargs: Any) -> Response:
         """List the servers of the group."""
         group = self.find(Right.VIEW)
         rows = list_backend_servers(user=request.user, group=group)
-        answer = self.page_of(rows, BackendServerSerializer)
+        answer = self.page_of(self.filter_queryset(rows), BackendServerSerializer)
         answer.headers["ETag"] = etag(state_of_group(group))
         return answer
 

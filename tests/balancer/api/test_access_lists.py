@@ -80,3 +80,13 @@ def test_wrong_lists_of_a_listener_are_field_errors(operator, estate, value):
         f"/api/v1/listeners/{estate.listener.public_id}/", {"access_lists": value}
     )
     assert any(name.startswith("access_lists") for name in fields_of(answer))
+
+
+def test_networks_are_filtered_searched_and_ordered(operator, office):
+    path = f"{LISTS}{office['id']}/entries/"
+    everything = [each["network"] for each in operator.get(path).json()["results"]]
+    backwards = operator.get(f"{path}?ordering=-network").json()["results"]
+    assert [each["network"] for each in backwards] == everything[::-1]
+    found = operator.get(f"{path}?network={everything[0]}").json()["results"]
+    assert [each["network"] for each in found] == everything[:1]
+    assert fields_of(operator.get(f"{path}?netwrok=x")).keys() == {"netwrok"}

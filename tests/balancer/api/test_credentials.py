@@ -123,3 +123,14 @@ def test_me_names_roles_and_rights(viewer):
         "roles": ["viewer"],
         "rights": ["view"],
     }
+
+
+def test_an_access_key_is_deleted_once_it_is_disabled(operator):
+    key = operator.post("/api/v1/access-keys/", {}).json()
+    path = f"/api/v1/access-keys/{key['id']}/"
+    assert problem_of(operator.delete(path), 409)["code"] == "access_key_enabled"
+    again = {"Idempotency-Key": "off"}  # only the answer that has the secret is never kept
+    for _ in range(2):
+        assert operator.patch(path, {"is_active": False}, headers=again).status_code == 200
+    assert operator.delete(path).status_code == 204
+    problem_of(operator.get(path), 404)

@@ -66,3 +66,29 @@ def test_group_in_use_is_not_deleted(operator, values):
     for name in ("primary_group", "secondary_group"):
         answer = operator.delete(f"/api/v1/server-groups/{values[name]}/")
         assert answer.status_code == 409
+
+
+def test_listeners_are_found_by_every_group_they_send_to(operator, estate, values):
+    """By itself, as the default group, by failover and by a forwarding rule; each once."""
+    failover = operator.post(LIST, values).json()["id"]
+    rule = estate.add_rule("r", "a.example")
+    estate.add_rule("s", "b.example")
+    own = operator.post(
+        LIST,
+        {
+            "load_balancer": estate.load_balancer.public_id,
+            "protocol": "tcp",
+            "port": 9001,
+            "server_group": values["primary_group"],
+        },
+    ).json()["id"]
+
+    def users(group: str) -> list[str]:
+        answer = operator.get(f"{LIST}?server_group={group}&ordering=port").json()
+        return [each["id"] for each in answer["results"]]
+
+    assert users(values["primary_group"]) == [failover, own]
+    assert users(values["secondary_group"]) == [failover]
+    assert users(rule.server_group.public_id) == [estate.listener.public_id]
+    assert users(estate.group.public_id) == [estate.listener.public_id]  # the default group
+    assert users("rsp-none") == []

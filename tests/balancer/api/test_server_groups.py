@@ -298,3 +298,29 @@ def test_a_replace_under_a_key_happens_once(operator, estate, machines):
     assert first.json() == again.json()
     assert (again["Idempotency-Replayed"], again["ETag"]) == ("true", first["ETag"])
     assert Activity.objects.filter(action="servers.replaced").count() == 1
+
+
+# --- lists of members ---
+
+
+def test_members_are_filtered_searched_and_ordered(operator, estate):
+    def ids(query: str) -> list[str]:
+        answer = operator.get(f"{members(estate.group)}?{query}")
+        assert answer.status_code == 200, answer.content
+        return [each["id"] for each in answer.json()["results"]]
+
+    a, b, c = (each.public_id for each in estate.servers)
+    assert ids("ordering=-weight") == [a, b, c]
+    assert ids("ordering=weight") == [c, b, a]
+    assert ids("weight=30") == [b]
+    assert ids(f"ecs_instance={estate.servers[2].machine_id}") == [c]
+    assert ids(f"search={estate.servers[1].address}") == [b]
+    assert ids("page_size=2&page=2") == [c]
+
+
+@pytest.mark.parametrize(
+    "query", ["wieght=1", "group=x", "weight=101", "port=x", "ordering=name", "page_size=201"]
+)
+def test_wrong_parameters_of_a_list_of_members_are_refused(operator, estate, query):
+    answer = operator.get(f"{members(estate.group)}?{query}")
+    assert fields_of(answer).keys() == {query.partition("=")[0]}
