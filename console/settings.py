@@ -216,6 +216,7 @@ def _database(url: str) -> dict[str, Any]:
     except ValueError as error:
         env.refuse("DATABASE_URL", f"is not a database URL: {error}")
     if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["ENGINE"] = "console.sqlite"
         database["OPTIONS"] = {
             "timeout": DATABASE_WAIT_S,
             "transaction_mode": "IMMEDIATE",

@@ -30,5 +30,5 @@ if not os.environ["DATABASE_URL"]:
     _database = DATABASES["default"]  # noqa: F405
     _database["TEST"] = {"NAME": os.path.join(_directory.name, "tests.sqlite3")}
     _database["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
-    # SQLite's waiting is not fair: on a loaded machine one of many writers may wait long.
+    # On a loaded machine one of many writers may wait long.
     _database["OPTIONS"]["timeout"] = 60
