@@ -299,12 +299,31 @@ def _stickiness(
     before = known.stickiness.marks if known and known.stickiness else None
     servers = (server.id for server in group.servers)
     marks = Marks(snapshot.cookie_key.encode(), servers, before)
+    is_shared = group.id == listener.group
     return Stickiness(
         sticky,
         marks,
-        is_secure=listener.protocol is Protocol.HTTPS,
-        suffix="" if group.id == listener.group else f"_{marks.label(group.id)}",
+        is_secure=listener.protocol is Protocol.HTTPS and not _has_plain_sessions(snapshot),
+        suffix="" if is_shared else f"_{marks.label(group.id)}",
+        lifetime_s=max(_lifetimes(snapshot), default=0) if is_shared else 0,
     )
+
+
+def _has_plain_sessions(snapshot: Snapshot) -> bool:
+    """Tell whether cookies are set without encryption, too: browsers do not let these replace one
+    that is marked as secure (RFC 6265bis, "leave secure cookies alone").
+    """
+    return any(
+        each.protocol is Protocol.HTTP and (each.sticky or any(rule.sticky for rule in each.rules))
+        for each in snapshot.listeners
+    )
+
+
+def _lifetimes(snapshot: Snapshot) -> Iterator[int]:
+    """Yield how long the marks in the cookie that listeners share may live."""
+    for listener in snapshot.listeners:
+        if listener.sticky is not None and listener.sticky.cookie_timeout_s is not None:
+            yield listener.sticky.cookie_timeout_s
 
 
 def _is_simple(listener: Listener) -> bool:

@@ -40,20 +40,28 @@ class Marks:
 
     def read(self, mark: bytes) -> tuple[str, float] | None:
         """Return the server and when it was marked; None: the mark is not of a server here."""
+        text = self._text_of(mark)
+        server = self._by_name.get(text[:_NAME_BYTES])
+        return (server, _time_in(text)) if server is not None else None
+
+    def made_at(self, mark: bytes) -> float | None:
+        """Return when this load balancer made the mark, for a server of any group; None: never."""
+        text = self._text_of(mark)
+        return _time_in(text) if text else None
+
+    def _text_of(self, mark: bytes) -> bytes:
+        """Return what stands in the mark; nothing when it is not one of ours."""
         if len(mark) != MARK_CHARACTERS:
-            return None
+            return b""
         try:
             data = urlsafe_b64decode(mark)
         except ValueError:
-            return None
+            return b""
         text, signature = data[:-_SIGNATURE_BYTES], data[-_SIGNATURE_BYTES:]
         # What is no base64 is skipped by the decoder, so a shorter text is no mark either.
         if len(text) != _NAME_BYTES + _TIME_BYTES:
-            return None
-        server = self._by_name.get(text[:_NAME_BYTES])
-        if server is None or not hmac.compare_digest(signature, self._sign(text)):
-            return None
-        return server, int.from_bytes(text[_NAME_BYTES:], "big") / 1000
+            return b""
+        return text if hmac.compare_digest(signature, self._sign(text)) else b""
 
     def label(self, group: str) -> str:
         """Return a short name of a server group that says nothing about it."""
@@ -67,3 +75,7 @@ class Marks:
 
     def _digest(self, purpose: bytes, text: bytes, size: int) -> bytes:
         return hashlib.blake2b(text, digest_size=size, key=self._key, person=purpose).digest()
+
+
+def _time_in(text: bytes) -> float:
+    return int.from_bytes(text[_NAME_BYTES:], "big") / 1000

@@ -6,10 +6,13 @@ the client and is gone again on the way to the server.
 
 A mark that cannot be followed (its server is gone, unhealthy or has weight 0, it is too old or not
 one of ours) is answered by another choice and a cookie that says so, with the same response.
+
+Browsers know no ports in cookies: the listeners of an instance share ours when they share a host.
+So it holds a mark for each of them, the newest first, and a listener keeps those of the others.
 """
 
+import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from proxy.core.forwarding import with_lines
@@ -21,7 +24,10 @@ from proxy.snapshot import Sticky, StickyKind
 INSERTED_COOKIE = b"SERVERID"
 """Our own cookie, by the name that the original gives it (slb-rpc-api.md 5.6)."""
 MAX_MARKS_READ = 4
-"""How many cookies of one name a request may have that are looked at."""
+"""How many marks, in cookies of one name, of a request are looked at."""
+LONGEST_SESSION_S = 86400
+"""The longest lifetime of an inserted cookie that can be set."""
+_BETWEEN_MARKS = b"."
 
 _MARKED = re.compile(rb'("?)~([A-Za-z0-9_-]{%d})~(.*)' % MARK_CHARACTERS, re.DOTALL)
 
@@ -31,26 +37,41 @@ class Session:
     """What the cookies of a request say.
 
     ``server`` is whom they name; ``is_fresh`` tells that their mark needs no renewal;
-    ``value`` is the application's own value of its cookie, None when it did not come.
+    ``value`` is the application's own value of its cookie, None when it did not come. ``others``
+    are the marks of other listeners.
     """
 
     server: str | None = None
     is_fresh: bool = False
     value: bytes | None = None
+    others: tuple[bytes, ...] = ()
 
 
 class Stickiness:
-    """The cookies of one route."""
+    """The cookies of one route.
+
+    ``lifetime_s`` is how long a browser keeps an inserted cookie, when that is more than the
+    route's own timeout: the marks of other listeners may live longer.
+    """
 
     __slots__ = ("_attributes", "_cookie", "_is_inserted", "_timeout_s", "marks")
 
-    def __init__(self, sticky: Sticky, marks: Marks, *, is_secure: bool, suffix: str = "") -> None:
+    def __init__(
+        self,
+        sticky: Sticky,
+        marks: Marks,
+        *,
+        is_secure: bool,
+        suffix: str = "",
+        lifetime_s: int = 0,
+    ) -> None:
         self.marks = marks
         self._is_inserted = sticky.kind is StickyKind.INSERT
         self._timeout_s = sticky.cookie_timeout_s or 0
         name = INSERTED_COOKIE + suffix.encode()
         self._cookie = name if self._is_inserted else sticky.cookie_name.encode()
-        lifetime = f"; Max-Age={self._timeout_s}" if self._is_inserted else ""
+        kept_s = max(lifetime_s, self._timeout_s)
+        lifetime = f"; Max-Age={kept_s}" if self._is_inserted else ""
         secure = "; Secure" if is_secure else ""
         self._attributes = f"{lifetime}; Path=/; HttpOnly; SameSite=Lax{secure}".encode()
 
@@ -76,21 +97,29 @@ class Stickiness:
             return head
         return head._replace(fields=replace(head.fields, lines=lines))
 
-    def _session(self, values: Iterable[bytes], now: float) -> Session:
-        values = list(values)
-        own = None if self._is_inserted else _without_mark(values[0])
+    def _session(self, values: list[bytes], now: float) -> Session:
+        if self._is_inserted:
+            parts = (part for each in values for part in each.split(_BETWEEN_MARKS, MAX_MARKS_READ))
+            return self._inserted_session(list(itertools.islice(parts, MAX_MARKS_READ)), now)
+        own = _without_mark(values[0])
         for value in values[:MAX_MARKS_READ]:
-            known = self.marks.read(value if self._is_inserted else _mark_in(value))
-            if known is None:
-                continue
-            server, marked_at = known
-            age = now - marked_at
-            if not self._is_inserted:
-                return Session(server, is_fresh=True, value=own)
-            if age < self._timeout_s:
-                # Renewed in the second half of its life; clocks may differ, too.
-                return Session(server, is_fresh=0 <= 2 * age < self._timeout_s)
+            known = self.marks.read(_mark_in(value))
+            if known is not None:
+                return Session(known[0], is_fresh=True, value=own)
         return Session(value=own)
+
+    def _inserted_session(self, marks: list[bytes], now: float) -> Session:
+        server, is_fresh, others = None, False, []
+        for mark in marks:
+            known = self.marks.read(mark)
+            if known is None:
+                made_at = self.marks.made_at(mark)
+                if made_at is not None and now - made_at < LONGEST_SESSION_S:
+                    others.append(mark)
+            elif server is None and (age := now - known[1]) < self._timeout_s:
+                # Renewed in the second half of its life; clocks may differ, too.
+                server, is_fresh = known[0], 0 <= 2 * age < self._timeout_s
+        return Session(server, is_fresh, others=tuple(others[: MAX_MARKS_READ - 1]))
 
     def _mark_inserted(
         self, head: ResponseHead, session: Session, server: str, now: float
@@ -100,7 +129,8 @@ class Stickiness:
         is_known = session.server == server and session.is_fresh
         if is_known or 400 <= head.status < 500:
             return lines
-        return lines + self._line(self.marks.write(server, now))
+        marks = (self.marks.write(server, now), *session.others)
+        return lines + self._line(_BETWEEN_MARKS.join(marks))
 
     def _mark_rewritten(
         self, head: ResponseHead, session: Session, server: str, now: float

@@ -13,7 +13,9 @@ from proxy.core.generation import (
     unserved_reason,
 )
 from proxy.core.health import EJECTION_S, Availability, Target
+from proxy.core.http.response_reader import ResponseReader
 from proxy.core.reasons import Reason
+from proxy.core.stickiness import Session
 from proxy.core.targets import SERVERS_PER_PART, TargetBook
 from proxy.snapshot import (
     CheckKind,
@@ -583,3 +585,28 @@ def test_two_proxies_agree_with_members_in_any_order(scheduler):
         for each, phase in ((one, 0.0), (other, 0.5))
     ]
     assert choices[0] == choices[1]
+
+
+def cookies_set(*listeners: Listener) -> list[bytes]:
+    """Return the attributes of the cookie that each listener inserts."""
+    made = replace(snapshot({"bs-1": 100}), listeners=listeners, cookie_key="00ff")
+    plans = build_generation(made, None).listeners.values()
+    reader = ResponseReader()
+    reader.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    head = reader.next_head()
+    marked = (plan.route.stickiness.mark(head, Session(), "bs-1", 0.0) for plan in plans)
+    return [each.fields.lines.partition(b"; ")[2] for each in marked]
+
+
+def test_listeners_of_an_instance_share_what_a_browser_keeps():
+    """One host, one cookie: as long as the longest, and secure where all of it is (RFC 6265bis)."""
+    short = replace(LISTENER, sticky=Sticky(StickyKind.INSERT, 60))
+    secure = replace(
+        short, id="lsn-2", port=443, protocol=Protocol.HTTPS, sticky=Sticky(StickyKind.INSERT, 900)
+    )
+    plain_end, secure_end = (
+        b"Path=/; HttpOnly; SameSite=Lax%b\r\n" % each for each in (b"", b"; Secure")
+    )
+    assert cookies_set(short) == [b"Max-Age=60; " + plain_end]
+    assert cookies_set(secure) == [b"Max-Age=900; " + secure_end]
+    assert cookies_set(short, secure) == [b"Max-Age=900; " + plain_end] * 2

@@ -159,6 +159,48 @@ def test_first_good_one_of_a_few_cookies_counts_and_no_more_are_looked_at():
     assert b"SERVERID" not in head.fields.spliced
 
 
+def test_two_listeners_on_one_host_keep_their_sessions_in_one_cookie():
+    """Browsers know no ports in cookies (RFC 6265 section 8.5); the name is always SERVERID."""
+    here, there = stickiness(), Stickiness(INSERT, Marks(KEY, ["bs-8", "bs-9"]), is_secure=False)
+    _, session = here.read(request(), NOW)
+    value = value_set(here.mark(response(), session, "bs-1", NOW))
+    _, session = there.read(request(b"SERVERID=" + value), NOW)
+    assert session.server is None
+    value = value_set(there.mark(response(), session, "bs-9", NOW))
+    for age_s in range(5):  # neither replaces the other again
+        cookie = request(b"SERVERID=" + value)
+        for cookies, server in ((here, "bs-1"), (there, "bs-9")):
+            head, session = cookies.read(cookie, NOW + age_s)
+            assert b"SERVERID" not in head.fields.spliced
+            assert session.server == server
+            marked = cookies.mark(response(), session, server, NOW + age_s)
+            assert b"Set-Cookie" not in marked.fields.lines
+    _, session = here.read(cookie, NOW + 60)
+    value = value_set(here.mark(response(), session, "bs-1", NOW + 60))
+    assert there.read(request(b"SERVERID=" + value), NOW + 60)[1].server == "bs-9"
+
+
+def test_marks_of_others_are_few_signed_and_not_older_than_any_session():
+    other = Marks(KEY, [f"x-{number}" for number in range(9)])
+    written = [other.write(f"x-{number}", NOW - number) for number in range(9)]
+    old, forged = other.write("x-0", NOW - 86400), Marks(b"guessed", ["x"]).write("x", NOW)
+    cookies = stickiness()
+    _, session = cookies.read(request(b"SERVERID=" + b".".join(written)), NOW)
+    assert session.others == tuple(written[: MAX_MARKS_READ - 1])
+    value = value_set(cookies.mark(response(), session, "bs-1", NOW))
+    assert len(value) < MAX_MARKS_READ * (MARK_CHARACTERS + 1)
+    _, session = cookies.read(request(b"SERVERID=" + b".".join([old, forged, b"", b"x"])), NOW)
+    assert session == Session()
+
+
+def test_browser_keeps_the_cookie_as_long_as_the_longest_session_in_it():
+    cookies = Stickiness(INSERT, Marks(KEY, SERVERS), is_secure=False, lifetime_s=5000)
+    marked = cookies.mark(response(), Session(), "bs-1", NOW)
+    assert b"; Max-Age=5000;" in marked.fields.lines
+    _, session = cookies.read(request(b"SERVERID=" + value_set(marked)), NOW + TIMEOUT_S + 1)
+    assert session.server is None, "here it lives no longer than its own timeout"
+
+
 def test_cookie_is_not_inserted_into_4xx_answers():
     marked = stickiness().mark(response(404), Session(), "bs-1", NOW)
     assert b"Set-Cookie" not in marked.fields.lines
