@@ -9,10 +9,12 @@ from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from balancer.choices import TaggedResource
 from balancer.constants import MAX_PORT, MAX_WEIGHT, MIN_PORT, MIN_WEIGHT
 from balancer.domain.networks import read_address
 from balancer.domain.numbers import read_integer
 from balancer.exceptions import Invalid
+from balancer.selectors.tags import resource_ids_with_tags
 
 MAX_SEARCH_CHARACTERS = 200
 TIE_BREAKER = "pk"
@@ -126,6 +128,30 @@ class AddressFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped
 
 class ResourceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped library
     """What a list of one noun can be narrowed by."""
+
+
+class TaggedFilter(ResourceFilter):
+    """What a list of a noun that carries tags can be narrowed by."""
+
+    resource_types: ClassVar[tuple[TaggedResource, ...]]
+
+    tag = django_filters.CharFilter(
+        method="with_tags",
+        help_text="A tag as KEY:VALUE, or KEY for any value; given several times, all of them.",
+    )
+
+    def with_tags(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Return the rows that carry every one of the tags."""
+        words = [text.partition(":") for text in self.data.getlist(name)]
+        if any("\0" in key + value for key, _, value in words):
+            raise ValidationError({name: ["Null characters are not allowed."]})
+        wanted = [(key, value if colon else None) for key, colon, value in words]
+        ids: set[str] = set()
+        for resource_type in self.resource_types:
+            ids |= resource_ids_with_tags(
+                user=self.request.user, resource_type=resource_type, wanted=wanted
+            )
+        return rows.filter(public_id__in=ids)
 
 
 def id_filter(field_name: str, help_text: str) -> django_filters.CharFilter:

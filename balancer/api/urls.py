@@ -23,6 +23,7 @@ from balancer.api.views.load_balancers import LoadBalancerViewSet
 from balancer.api.views.observation import ActivityViewSet, ProxiesView
 from balancer.api.views.root import NothingHere, RootView, SchemaView, show_docs
 from balancer.api.views.server_groups import ServerGroupViewSet
+from balancer.api.views.tags import TagViewSet
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -45,6 +46,7 @@ router.register(
 )
 router.register("certificates", CertificateViewSet, "api-certificate")
 router.register("access-lists", AccessListViewSet, "api-access-list")
+router.register("tags", TagViewSet, "api-tag")
 router.register("activity", ActivityViewSet, "api-activity")
 router.register("tokens", ApiTokenViewSet, "api-token")
 router.register("access-keys", AccessKeyViewSet, "api-access-key")

@@ -15,6 +15,8 @@ from balancer.models.base import EditedModel
 from balancer.models.inventory import Region, Vpc, VSwitch, Zone
 from balancer.public_ids import new_load_balancer_id
 
+DEFAULT_RESOURCE_GROUP = "rg-default"
+
 
 def new_cookie_key() -> str:
     """Return a random key of 256 bits as hexadecimal digits."""
@@ -97,6 +99,11 @@ class LoadBalancer(EditedModel):
     def is_active(self) -> bool:
         """Tell whether the load balancer serves its running listeners."""
         return self.status == LoadBalancerStatus.ACTIVE
+
+    @property
+    def resource_group(self) -> str:
+        """Return the group that clients of the RPC API have sorted the instance into."""
+        return str(self.billing.get("resource_group_id", DEFAULT_RESOURCE_GROUP))
 
     @property
     def is_guaranteed_performance(self) -> bool:

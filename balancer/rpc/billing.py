@@ -11,10 +11,9 @@ from balancer.domain.bandwidth import BY_BANDWIDTH, BY_TRAFFIC
 from balancer.models import LoadBalancer
 from balancer.rpc.errors import RpcError
 from balancer.rpc.parameters import Parameters
+from balancer.services.specifications import BY_USE
 
-BY_SPECIFICATION, BY_USE = "PayBySpec", "PayByCLCU"
-ELASTIC = "slb.lcu.elastic"
-"""The specification of what is billed by use."""
+BY_SPECIFICATION = "PayBySpec"
 
 NUMBER_OF_CHARGE_TYPE: Final[Mapping[str, str]] = {BY_BANDWIDTH: "3", BY_TRAFFIC: "4"}
 

@@ -10,6 +10,11 @@ from balancer.models import Tag
 from balancer.selectors.finding import visible
 
 
+def list_all_tags(*, user: Any) -> QuerySet[Tag]:
+    """Return the tags of everything, by what carries them and the key."""
+    return visible(Tag.objects.all(), user)
+
+
 def list_tags(
     *,
     user: Any,

@@ -20,6 +20,9 @@ from balancer.services.load_balancers import check_specification
 from balancer.services.locks import check_fresh, lock_load_balancer, save_edit
 from balancer.services.publishing import request_publish
 
+BY_USE, ELASTIC = "PayByCLCU", "slb.lcu.elastic"
+"""What is billed by use has this specification and no other."""
+
 
 @transaction.atomic
 def change_specification(
@@ -40,6 +43,12 @@ def change_specification(
             "specification_too_small",
             f"{load_balancer.name} has guaranteed performance, which its listeners and servers may "
             "count on; it cannot go back to shared performance.",
+        )
+    if load_balancer.billing.get("instance_charge_type") == BY_USE and specification != ELASTIC:
+        raise Conflict(
+            "billed_by_use",
+            f"{load_balancer.name} is billed by use, so its specification is {ELASTIC}; have it "
+            "billed by its specification first.",
         )
     before, load_balancer.specification = load_balancer.specification, specification
     save_edit(load_balancer, "specification")
@@ -74,13 +83,19 @@ def change_bandwidth(
 
 @transaction.atomic
 def change_billing(
-    *, actor: Actor, load_balancer: LoadBalancer, changes: Mapping[str, str | int]
+    *,
+    actor: Actor,
+    load_balancer: LoadBalancer,
+    changes: Mapping[str, str | int],
+    expected: int | None = None,
 ) -> LoadBalancer:
     """Keep what a client says about prices, beside what it said before.
 
     Nothing follows from it but the bandwidth of an instance that is billed by that.
     """
-    return _bill(actor, lock_load_balancer(actor, load_balancer.pk), changes)
+    load_balancer = lock_load_balancer(actor, load_balancer.pk)
+    check_fresh(load_balancer, expected)
+    return _bill(actor, load_balancer, changes)
 
 
 def bandwidth_of_listeners(load_balancer: LoadBalancer, *, but: Listener | None = None) -> int:

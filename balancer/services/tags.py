@@ -9,6 +9,7 @@ from balancer.actors import Actor
 from balancer.choices import TaggedResource
 from balancer.domain.quotas import check_quota
 from balancer.domain.tags import check_tags
+from balancer.exceptions import Stale
 from balancer.models import (
     AccessList,
     Certificate,
@@ -85,6 +86,33 @@ def remove_tags(
             after = {row.key: row.value for row in rows if row not in gone}
             Tag.objects.filter(pk__in=[row.pk for row in gone]).delete()
             _record(actor, resource, before, after)
+
+
+@transaction.atomic
+def replace_tags(
+    *,
+    actor: Actor,
+    resource: Tagged,
+    tags: Mapping[str, str],
+    expected: Mapping[str, str] | None = None,
+) -> None:
+    """Make these the tags of the resource; refused when it had others than the caller read."""
+    tags = check_tags(tags)
+    resource = lock_row(resource)
+    rows = _tags_of(resource)
+    before = {row.key: row.value for row in rows}
+    if expected is not None and before != expected:
+        message = f"The tags of {resource} were changed since you read them; look at them again."
+        raise Stale("stale", message)
+    check_quota("tags_per_resource", current=0, requested=len(tags), what=f"tags on {resource}")
+    if before == tags:
+        return
+    gone = [row.pk for row in rows if tags.get(row.key) != row.value]
+    Tag.objects.filter(pk__in=gone).delete()
+    key = {"resource_type": resource_type_of(resource), "resource_id": resource.public_id}
+    fresh = {name: value for name, value in tags.items() if before.get(name) != value}
+    Tag.objects.bulk_create(Tag(key=name, value=value, **key) for name, value in fresh.items())
+    _record(actor, resource, before, tags)
 
 
 def forget_tags(resource_ids: Iterable[str]) -> None:

@@ -37,6 +37,12 @@ class LoadBalancerSerializer(Resource):
         "limit.",
     )
 
+    resource_group = Text(
+        max_length=MAX_NAME_CHARACTERS,
+        required=False,
+        help_text="A name that clients of the RPC API sort instances by; it has no other effect.",
+    )
+
     class Meta:
         model = LoadBalancer
         fields = [
@@ -52,6 +58,7 @@ class LoadBalancerSerializer(Resource):
             "vswitch",
             "specification",
             "bandwidth_mbps",
+            "resource_group",
             "status",
             "deletion_protection",
             "modification_protection",
@@ -62,7 +69,7 @@ class LoadBalancerSerializer(Resource):
         extra_kwargs = {"primary_zone": {"required": False}}
 
 
-CHANGEABLE = {"id", "name", "bandwidth_mbps"}
+CHANGEABLE = {"id", "name", "bandwidth_mbps", "specification", "resource_group"}
 
 
 class LoadBalancerChange(LoadBalancerSerializer):

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.filters import ResourceFilter, TaggedFilter, id_filter
 from balancer.api.serializers.access_lists import (
     AccessListChange,
     AccessListSerializer,
@@ -19,7 +19,9 @@ from balancer.api.serializers.access_lists import (
     EntrySerializer,
     NetworksInput,
 )
-from balancer.api.views.base import ResourceViewSet, gone
+from balancer.api.views.base import gone
+from balancer.api.views.tags import TaggedViewSet
+from balancer.choices import TaggedResource
 from balancer.domain.access import NewEntry
 from balancer.domain.quotas import limit
 from balancer.exceptions import Invalid
@@ -35,8 +37,10 @@ from balancer.services.access_lists import (
 )
 
 
-class AccessListFilter(ResourceFilter):
+class AccessListFilter(TaggedFilter):
     """What a list of access lists can be narrowed by."""
+
+    resource_types = (TaggedResource.ACCESS_LIST,)
 
     region = id_filter("region", "Region ID.")
     name = django_filters.CharFilter(help_text="The whole name.")
@@ -48,7 +52,7 @@ class EntryFilter(ResourceFilter):
     network = django_filters.CharFilter(help_text="The whole network.")
 
 
-class AccessListViewSet(ResourceViewSet):
+class AccessListViewSet(TaggedViewSet):
     """Lists of networks that listeners allow or deny."""
 
     serializer_class = AccessListSerializer

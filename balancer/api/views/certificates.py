@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.filters import TaggedFilter, id_filter
 from balancer.api.serializers.certificates import (
     CertificateChange,
     CertificateSerializer,
@@ -16,7 +16,8 @@ from balancer.api.serializers.certificates import (
     DomainCertificateSerializer,
 )
 from balancer.api.views.base import ResourceViewSet, gone
-from balancer.choices import CertificateKind
+from balancer.api.views.tags import TaggedViewSet
+from balancer.choices import CertificateKind, TaggedResource
 from balancer.models import Certificate, DomainCertificate, Listener
 from balancer.rights import Right
 from balancer.selectors.certificates import (
@@ -39,15 +40,17 @@ from balancer.services.listener_tls import (
 )
 
 
-class CertificateFilter(ResourceFilter):
+class CertificateFilter(TaggedFilter):
     """What a list of certificates can be narrowed by."""
+
+    resource_types = (TaggedResource.CERTIFICATE,)
 
     region = id_filter("region", "Region ID.")
     kind = django_filters.ChoiceFilter(choices=CertificateKind.choices)
     name = django_filters.CharFilter(help_text="The whole name.")
 
 
-class CertificateViewSet(ResourceViewSet):
+class CertificateViewSet(TaggedViewSet):
     """Certificates that listeners show to their clients or check theirs with."""
 
     serializer_class = CertificateSerializer

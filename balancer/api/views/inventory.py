@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import AddressFilter, ResourceFilter, id_filter
+from balancer.api.filters import AddressFilter, ResourceFilter, TaggedFilter, id_filter
 from balancer.api.serializers.inventory import (
     EcsInstanceSerializer,
     IdcServerChange,
@@ -25,7 +25,8 @@ from balancer.api.serializers.inventory import (
     ZoneSerializer,
 )
 from balancer.api.views.base import ResourceViewSet, gone
-from balancer.choices import InterfaceKind, PowerState
+from balancer.api.views.tags import TaggedViewSet
+from balancer.choices import InterfaceKind, PowerState, TaggedResource
 from balancer.models import (
     EcsInstance,
     IdcServer,
@@ -130,8 +131,10 @@ class VSwitchFilter(ResourceFilter):
     vpc = id_filter("vpc", "VPC ID.")
 
 
-class EcsInstanceFilter(ResourceFilter):
+class EcsInstanceFilter(TaggedFilter):
     """What a list of ECS instances can be narrowed by."""
+
+    resource_types = (TaggedResource.ECS_INSTANCE,)
 
     region = id_filter("zone__region", "Region ID.")
     zone = id_filter("zone", "Zone ID.")
@@ -229,7 +232,7 @@ class VSwitchViewSet(InventoryViewSet):
     filterset_class = VSwitchFilter
 
 
-class EcsInstanceViewSet(InventoryViewSet):
+class EcsInstanceViewSet(InventoryViewSet, TaggedViewSet):
     """ECS instances."""
 
     acts = Acts(

@@ -9,11 +9,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import PortFilter, ResourceFilter, id_filter
+from balancer.api.filters import PortFilter, TaggedFilter, id_filter
 from balancer.api.serializers.listeners import ListenerChange, ListenerSerializer
 from balancer.api.serializers.observation import ListenerHealthSerializer, listener_health_facts
-from balancer.api.views.base import ResourceViewSet, gone
-from balancer.choices import PROTOCOL_CHOICES, ListenerStatus
+from balancer.api.views.base import gone
+from balancer.api.views.tags import TaggedViewSet
+from balancer.choices import PROTOCOL_CHOICES, ListenerStatus, TaggedResource
 from balancer.models import Listener
 from balancer.rights import Right
 from balancer.selectors.health import get_listener_health
@@ -27,8 +28,10 @@ from balancer.services.listeners import (
 )
 
 
-class ListenerFilter(ResourceFilter):
+class ListenerFilter(TaggedFilter):
     """What a list of listeners can be narrowed by."""
+
+    resource_types = (TaggedResource.LISTENER,)
 
     load_balancer = id_filter("load_balancer", "Load balancer ID.")
     region = id_filter("load_balancer__region", "Region ID.")
@@ -49,7 +52,7 @@ class ListenerFilter(ResourceFilter):
         return listeners.filter(pk__in=keys_of_users(group_id))
 
 
-class ListenerViewSet(ResourceViewSet):
+class ListenerViewSet(TaggedViewSet):
     """Listeners of load balancers."""
 
     serializer_class = ListenerSerializer

@@ -4,13 +4,13 @@ from typing import Any
 
 import django_filters
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import AddressFilter, ResourceFilter, id_filter
+from balancer.api.filters import AddressFilter, TaggedFilter, id_filter
 from balancer.api.serializers.load_balancers import (
     LoadBalancerChange,
     LoadBalancerSerializer,
@@ -21,9 +21,11 @@ from balancer.api.serializers.observation import (
     LoadBalancerHealthSerializer,
     listener_health_facts,
 )
-from balancer.api.views.base import ResourceViewSet, gone
-from balancer.choices import AddressType, LoadBalancerStatus
+from balancer.api.views.base import gone
+from balancer.api.views.tags import TaggedViewSet
+from balancer.choices import AddressType, LoadBalancerStatus, TaggedResource
 from balancer.models import LoadBalancer
+from balancer.models.load_balancer import DEFAULT_RESOURCE_GROUP
 from balancer.rights import Right
 from balancer.selectors.health import get_listeners_health
 from balancer.selectors.listeners import list_listeners
@@ -38,11 +40,17 @@ from balancer.services.load_balancers import (
     start_load_balancer,
     stop_load_balancer,
 )
-from balancer.services.specifications import change_bandwidth
+from balancer.services.specifications import (
+    change_bandwidth,
+    change_billing,
+    change_specification,
+)
 
 
-class LoadBalancerFilter(ResourceFilter):
+class LoadBalancerFilter(TaggedFilter):
     """What a list of load balancers can be narrowed by."""
+
+    resource_types = (TaggedResource.LOAD_BALANCER,)
 
     region = id_filter("region", "Region ID.")
     zone = id_filter("primary_zone", "Primary zone ID.")
@@ -51,9 +59,22 @@ class LoadBalancerFilter(ResourceFilter):
     address = AddressFilter(help_text="The whole address.")
     address_type = django_filters.ChoiceFilter(choices=AddressType.choices)
     status = django_filters.ChoiceFilter(choices=LoadBalancerStatus.choices)
+    specification = django_filters.CharFilter(help_text="The whole code.")
+    resource_group = django_filters.CharFilter(
+        method="of_resource_group", help_text="The whole name."
+    )
+
+    def of_resource_group(
+        self, rows: QuerySet[LoadBalancer], name: str, group: str
+    ) -> QuerySet[LoadBalancer]:
+        """Return those in the group; what nobody has sorted is in the usual one."""
+        found = Q(billing__resource_group_id=group)
+        if group == DEFAULT_RESOURCE_GROUP:
+            found |= Q(billing__resource_group_id__isnull=True)
+        return rows.filter(found)
 
 
-class LoadBalancerViewSet(ResourceViewSet):
+class LoadBalancerViewSet(TaggedViewSet):
     """Load balancer instances."""
 
     serializer_class = LoadBalancerSerializer
@@ -76,10 +97,18 @@ class LoadBalancerViewSet(ResourceViewSet):
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Create a load balancer with its default server group."""
         values = self.read(LoadBalancerSerializer)
-        return self.created(create_load_balancer(actor=self.actor, **values))
+        group = values.pop("resource_group", None)
+        with transaction.atomic():
+            load_balancer = create_load_balancer(actor=self.actor, **values)
+            if group is not None:
+                load_balancer = self._sort(load_balancer, group)
+            return self.created(load_balancer)
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
-        """Give a load balancer another name or peak bandwidth."""
+        """Give a load balancer another name, peak bandwidth, specification or resource group.
+
+        There is no way back from a specification to shared performance.
+        """
         load_balancer = self.find(Right.CHANGE)
         changes = self.changes()
         expected = self.expected(load_balancer)
@@ -99,7 +128,28 @@ class LoadBalancerViewSet(ResourceViewSet):
                     bandwidth_mbps=changes["bandwidth_mbps"],
                     expected=expected,
                 )
+                expected = load_balancer.edit_number
+            if "specification" in changes:
+                load_balancer = change_specification(
+                    actor=self.actor,
+                    load_balancer=load_balancer,
+                    specification=changes["specification"],
+                    expected=expected,
+                )
+                expected = load_balancer.edit_number
+            if "resource_group" in changes:
+                load_balancer = self._sort(load_balancer, changes["resource_group"], expected)
         return self.answer(load_balancer)
+
+    def _sort(
+        self, load_balancer: LoadBalancer, group: str, expected: int | None = None
+    ) -> LoadBalancer:
+        return change_billing(
+            actor=self.actor,
+            load_balancer=load_balancer,
+            changes={"resource_group_id": group},
+            expected=expected,
+        )
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Release a load balancer with its listeners and groups."""
@@ -136,18 +186,22 @@ class LoadBalancerViewSet(ResourceViewSet):
         """Switch deletion and modification protection."""
         load_balancer = self.find(Right.CHANGE)
         values = self.read(ProtectionInput)
-        self.expected(load_balancer)
+        expected = self.expected(load_balancer)
         with transaction.atomic():
-            load_balancer = self._protect(load_balancer, values)
+            load_balancer = self._protect(load_balancer, values, expected)
         return self.answer(load_balancer)
 
-    def _protect(self, load_balancer: LoadBalancer, values: dict[str, Any]) -> LoadBalancer:
+    def _protect(
+        self, load_balancer: LoadBalancer, values: dict[str, Any], expected: int | None
+    ) -> LoadBalancer:
         if "deletion_protection" in values:
             load_balancer = set_deletion_protection(
                 actor=self.actor,
                 load_balancer=load_balancer,
                 enabled=values["deletion_protection"],
+                expected=expected,
             )
+            expected = None if expected is None else load_balancer.edit_number
         if values.keys() & {"modification_protection", "reason"}:
             load_balancer = set_modification_protection(
                 actor=self.actor,
@@ -156,6 +210,7 @@ class LoadBalancerViewSet(ResourceViewSet):
                     "modification_protection", load_balancer.modification_protection
                 ),
                 reason=values.get("reason", load_balancer.modification_protection_reason),
+                expected=expected,
             )
         return load_balancer
 

@@ -36,6 +36,7 @@ NOUNS = [
     "backend-server",
     "access-list",
     "certificate",
+    "tag",
     "activity",
     "proxy",
     "token",

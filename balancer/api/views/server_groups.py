@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from balancer.api.etags import etag, expected_group_state
-from balancer.api.filters import ResourceFilter, id_filter
+from balancer.api.filters import TaggedFilter, id_filter
 from balancer.api.serializers.observation import GroupHealthSerializer, server_health_facts
 from balancer.api.serializers.server_groups import (
     BackendServerSerializer,
@@ -31,8 +31,9 @@ from balancer.api.views.backend_servers import (
     check_servers_per_call,
     new_server,
 )
-from balancer.api.views.base import ResourceViewSet, gone
-from balancer.choices import GROUP_KIND_CHOICES
+from balancer.api.views.base import gone
+from balancer.api.views.tags import TaggedViewSet
+from balancer.choices import GROUP_KIND_CHOICES, TaggedResource
 from balancer.exceptions import Invalid
 from balancer.models import BackendServer, ServerGroup
 from balancer.rights import Right
@@ -49,8 +50,10 @@ from balancer.services.server_groups import (
 from balancer.services.server_replacement import replace_servers
 
 
-class ServerGroupFilter(ResourceFilter):
+class ServerGroupFilter(TaggedFilter):
     """What a list of server groups can be narrowed by."""
+
+    resource_types = (TaggedResource.VSERVER_GROUP, TaggedResource.PRIMARY_SECONDARY_GROUP)
 
     load_balancer = id_filter("load_balancer", "Load balancer ID.")
     region = id_filter("load_balancer__region", "Region ID.")
@@ -58,7 +61,7 @@ class ServerGroupFilter(ResourceFilter):
     name = django_filters.CharFilter(help_text="The whole name.")
 
 
-class ServerGroupViewSet(ResourceViewSet):
+class ServerGroupViewSet(TaggedViewSet):
     """Server groups of the three kinds."""
 
     serializer_class = ServerGroupSerializer

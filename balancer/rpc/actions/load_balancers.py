@@ -9,7 +9,7 @@ from balancer.choices import AddressType, LoadBalancerStatus, TaggedResource
 from balancer.exceptions import NotFound
 from balancer.models import LoadBalancer, VSwitch, Zone
 from balancer.rights import Right
-from balancer.rpc.billing import BY_USE, ELASTIC, read_billing
+from balancer.rpc.billing import read_billing
 from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.finding import find_load_balancer, find_region
 from balancer.rpc.instances import NETWORK_TYPES, attribute_payload, list_payload
@@ -29,7 +29,12 @@ from balancer.services.load_balancers import (
     start_load_balancer,
     stop_load_balancer,
 )
-from balancer.services.specifications import change_billing, change_specification
+from balancer.services.specifications import (
+    BY_USE,
+    ELASTIC,
+    change_billing,
+    change_specification,
+)
 from balancer.services.tags import set_tags
 
 MAX_FILTER_VALUES: Final = 10
@@ -210,11 +215,11 @@ def modify_instance_charge_type(caller: Caller, parameters: Parameters) -> Paylo
     specification = _specification(parameters, said)
     if not specification and not load_balancer.specification:
         raise missing("LoadBalancerSpec")
+    change_billing(actor=caller.actor, load_balancer=load_balancer, changes=said)
     if specification:
         change_specification(
             actor=caller.actor, load_balancer=load_balancer, specification=specification
         )
-    change_billing(actor=caller.actor, load_balancer=load_balancer, changes=said)
     return {"OrderId": 0}
 
 

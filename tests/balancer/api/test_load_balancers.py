@@ -144,3 +144,38 @@ def test_the_health_behind_each_listener_is_told(operator, estate):
     (listener,) = health["listeners"]
     assert listener["listener"] == estate.listener.public_id
     assert listener["total"] == 3
+
+
+def test_the_specification_goes_one_way(operator, estate):
+    path = path_of(estate.load_balancer)
+    assert operator.get(path).json()["specification"] == ""
+    answer = operator.patch(path, {"specification": "slb.s2.small"})
+    assert answer.json()["specification"] == "slb.s2.small"
+    assert PublishHead.objects.get().wanted == 1
+    problem = problem_of(operator.patch(path, {"specification": ""}), 409)
+    assert problem["code"] == "specification_too_small"
+    assert fields_of(operator.patch(path, {"specification": "big"})).keys() == {"specification"}
+    assert operator.patch(path, {"specification": "slb.s1.small"}).status_code == 200
+
+
+def test_a_change_of_several_things_is_made_whole_or_not_at_all(operator, estate):
+    path = path_of(estate.load_balancer)
+    read = operator.get(path)["ETag"]
+    wanted = {"name": "shop", "specification": "slb.s2.small", "resource_group": "rg-web"}
+    refused = operator.patch(path, wanted | {"specification": "big"})
+    assert fields_of(refused).keys() == {"specification"}
+    assert operator.get(path)["ETag"] == read
+    answer = operator.patch(path, wanted, headers={"If-Match": read})
+    assert answer.status_code == 200, answer.content
+    assert wanted.items() <= answer.json().items()
+    found = operator.get(f"{LIST}?resource_group=rg-web").json()["results"]
+    assert [each["id"] for each in found] == [estate.load_balancer.public_id]
+    assert operator.get(f"{LIST}?resource_group=rg-default").json()["results"] == []
+
+
+def test_what_is_billed_by_use_has_one_specification(operator, estate):
+    LoadBalancer.objects.update(billing={"instance_charge_type": "PayByCLCU"})
+    path = path_of(estate.load_balancer)
+    answer = operator.patch(path, {"specification": "slb.s2.small"})
+    assert problem_of(answer, 409)["code"] == "billed_by_use"
+    assert operator.patch(path, {"specification": "slb.lcu.elastic"}).status_code == 200
