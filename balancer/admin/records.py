@@ -9,7 +9,7 @@ from balancer.models import (
     HealthShard,
     HealthState,
     IdempotencyKey,
-    MetricPoint,
+    Measurement,
     PublishHead,
     RequestNonce,
 )
@@ -83,12 +83,12 @@ class PublishHeadAdmin(ReadOnlyAdmin):
         return not head.is_waiting
 
 
-@admin.register(MetricPoint)
-class MetricPointAdmin(ReadOnlyAdmin):
+@admin.register(Measurement)
+class MeasurementAdmin(ReadOnlyAdmin):
     """Measured figures over time."""
 
-    list_display = ["at", "subject_id", "metric", "period_s", "value"]
-    list_filter = ["metric", "period_s"]
+    list_display = ["at", "kind", "subject_id", "period_s", "figures"]
+    list_filter = ["kind", "period_s"]
     search_fields = ["subject_id"]
     date_hierarchy = "at"
 

@@ -18,7 +18,7 @@ from balancer.models.inventory import (
 )
 from balancer.models.listener import DomainCertificate, ForwardingRule, Listener
 from balancer.models.load_balancer import LoadBalancer
-from balancer.models.metrics import MetricPoint
+from balancer.models.metrics import Measurement
 from balancer.models.preference import UserPreference
 from balancer.models.publishing import PublishHead
 from balancer.models.server_group import BackendServer, ServerGroup
@@ -44,7 +44,7 @@ __all__ = [
     "InterfaceAddress",
     "Listener",
     "LoadBalancer",
-    "MetricPoint",
+    "Measurement",
     "NetworkInterface",
     "PublishHead",
     "Region",

@@ -2,24 +2,38 @@
 
 from django.db import models
 
+from balancer.domain.metrics import MetricSubject, Point
 
-class MetricPoint(models.Model):
-    """One figure of one subject (listener or load balancer) for one period."""
 
+class Measurement(models.Model):
+    """All figures of one subject for one period, which begins at ``at``.
+
+    A figure that is missing is 0, unless nobody knows it. ``measured_s`` is how much of the period
+    was measured; the rest is unknown.
+    """
+
+    kind = models.CharField(
+        max_length=20, choices=[(each.value, each.value) for each in MetricSubject]
+    )
     subject_id = models.CharField(max_length=80)
-    metric = models.CharField(max_length=40)
-    at = models.DateTimeField()
     period_s = models.PositiveIntegerField()
-    value = models.FloatField()
+    at = models.DateTimeField()
+    measured_s = models.PositiveIntegerField()
+    figures = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["subject_id", "metric", "period_s", "at"], name="one_value_per_period"
+                fields=["subject_id", "period_s", "at"], name="one_measurement_per_period"
             )
         ]
-        indexes = [models.Index(fields=["at"], name="metric_point_by_time")]
+        indexes = [models.Index(fields=["kind", "period_s", "at"], name="measurement_by_time")]
 
     def __str__(self) -> str:
-        return f"{self.metric} of {self.subject_id}"
+        return f"{self.subject_id} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def point(self) -> Point:
+        """Return it as the domain reads it."""
+        return Point(int(self.at.timestamp()), self.measured_s, self.figures)

@@ -97,7 +97,7 @@ def get_group_health(
     present = read_present(users, servers)
     return {
         server.public_id: replace(
-            _worst(found[use, server.pk] for use in uses),
+            worst_of(found[use, server.pk] for use in uses),
             leftover=present.left_at(server.public_id, users),
         )
         for server in servers
@@ -164,7 +164,7 @@ def _each_once(
     known: dict[int, tuple[BackendServer, ServerHealth]] = {}
     for server, health in rows:
         before = known.get(server.pk)
-        known[server.pk] = (server, _worst([before[1], health]) if before else health)
+        known[server.pk] = (server, worst_of([before[1], health]) if before else health)
     return list(known.values())
 
 
@@ -308,7 +308,8 @@ def _judge(
     return ServerHealth(seen.status, _WORDS[seen.status], seen.detail, _moment(seen.since))
 
 
-def _worst(healths: Iterable[ServerHealth]) -> ServerHealth:
+def worst_of(healths: Iterable[ServerHealth]) -> ServerHealth:
+    """Return the worst of what is known of one server in several uses."""
     return min(healths, key=lambda health: _WORST_FIRST.index(health.word))
 
 

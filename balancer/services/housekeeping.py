@@ -13,10 +13,20 @@ from balancer.constants import (
     IDEMPOTENCY_KEY_LIFETIME_H,
     NONCE_LIFETIME_S,
 )
-from balancer.models import Activity, Draft, HealthFlip, IdempotencyKey, RequestNonce
+from balancer.models import (
+    Activity,
+    Draft,
+    HealthFlip,
+    IdempotencyKey,
+    Measurement,
+    RequestNonce,
+)
+from balancer.services.metric_tiers import expired
 
 BATCH = 500
 """Rows per transaction: on SQLite each holds up every writer while it lasts."""
+MOST_BATCHES = 200
+"""Of one kind in one call; what is left then goes at the next."""
 
 LIFETIMES: Mapping[type[models.Model], tuple[str, timedelta]] = {
     Draft: ("updated_at", timedelta(hours=DRAFT_LIFETIME_H)),
@@ -33,19 +43,25 @@ def expire_records(*, now: datetime) -> dict[str, int]:
     """Delete what is past its lifetime; return how many rows of each kind went."""
     gone = {}
     for model, (column, lifetime) in LIFETIMES.items():
-        number = _delete_before(model, column, now - lifetime)
+        number = _delete_before(model, {}, column, now - lifetime)
         if number:
             gone[str(model._meta.model_name)] = number
-    return gone
+    number = sum(
+        _delete_before(Measurement, columns, "at", moment) for columns, moment in expired(now=now)
+    )
+    return gone | ({"measurement": number} if number else {})
 
 
-def _delete_before(model: type[models.Model], column: str, moment: datetime) -> int:
-    old = model._default_manager.filter(**{f"{column}__lt": moment}).order_by()
+def _delete_before(
+    model: type[models.Model], columns: Mapping[str, object], column: str, moment: datetime
+) -> int:
+    old = model._default_manager.filter(**columns, **{f"{column}__lt": moment}).order_by()
     number = 0
-    while True:
+    for _ in range(MOST_BATCHES):
         with transaction.atomic():
             batch = list(old.values_list("pk", flat=True)[:BATCH])
             model._default_manager.filter(pk__in=batch).delete()
         number += len(batch)
         if len(batch) < BATCH:
-            return number
+            break
+    return number

@@ -9,21 +9,21 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from balancer.domain.metrics import REQUEST_SECONDS, TIMED_REQUESTS, average_ms
+from balancer.domain.metric_catalogue import METRICS
+from balancer.domain.metrics import MetricSubject
 from balancer.rights import Right
 from balancer.selectors.listeners import list_listeners
-from balancer.selectors.metrics import list_metric_points
+from balancer.selectors.metrics import Span, read_series
 from console.htmx import HtmxHttpRequest, render_page
 from console.pages.instance_frame import find_load_balancer, instance_context
 
 RANGES = (
-    # value, label, how long
-    ("1h", "1 hour", timedelta(hours=1)),
-    ("6h", "6 hours", timedelta(hours=6)),
-    ("24h", "24 hours", timedelta(hours=24)),
-    ("7d", "7 days", timedelta(days=7)),
+    # value, label, how long, seconds of one step
+    ("1h", "1 hour", timedelta(hours=1), 60),
+    ("6h", "6 hours", timedelta(hours=6), 60),
+    ("24h", "24 hours", timedelta(hours=24), 300),
+    ("7d", "7 days", timedelta(days=7), 1800),
 )
-RESPONSE_MS = "response_ms"
 REFUSALS = (
     ("denied_per_s", "Access list"),
     ("over_connections_per_s", "Connections"),
@@ -35,7 +35,11 @@ CHARTS = (
     # title, unit, (metric, label) for each line
     ("Requests per second", "/s", (("requests_per_s", "Requests"),)),
     ("New connections per second", "/s", (("connections_per_s", "New connections"),)),
-    ("Open connections", "", (("active_connections", "Open"),)),
+    (
+        "Open connections",
+        "",
+        (("active_connections", "Open"), ("active_connections_max", "Highest")),
+    ),
     ("Traffic", "B/s", (("bytes_in_per_s", "In"), ("bytes_out_per_s", "Out"))),
     (
         "UDP packets per second",
@@ -52,13 +56,18 @@ CHARTS = (
         "/s",
         tuple((f"responses_{first}xx_per_s", f"{first}xx") for first in range(2, 6)),
     ),
-    ("Average response time", "ms", ((RESPONSE_MS, "From request to end of answer"),)),
+    ("Average response time", "ms", (("response_ms", "From request to end of answer"),)),
     (
         "Trouble with servers per second",
         "/s",
         (("retries_per_s", "Retries"), ("own_answers_per_s", "Answered or closed by the proxy")),
     ),
     ("Turned away per second", "/s", REFUSALS),
+    (
+        "Servers by health",
+        "",
+        (("healthy_servers", "Normal"), ("unhealthy_servers", "Abnormal")),
+    ),
 )
 PLOT_WIDTH = 600
 PLOT_HEIGHT = 120
@@ -101,9 +110,10 @@ def show_monitoring(
     """Show the charts of an instance or of one of its listeners."""
     load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
     listeners = list(list_listeners(user=request.user, load_balancer=load_balancer))
-    subjects = {load_balancer.public_id, *(each.public_id for each in listeners)}
+    subjects = {each.public_id: MetricSubject.LISTENER for each in listeners}
     scope = request.GET.get("scope", "")
     scope = scope if scope in subjects else load_balancer.public_id
+    kind = subjects.get(scope, MetricSubject.LOAD_BALANCER)
     chosen = next((each for each in RANGES if each[0] == request.GET.get("range")), RANGES[0])
     until = timezone.now()
     since = until - chosen[2]
@@ -113,21 +123,24 @@ def show_monitoring(
         "scope": scope,
         "ranges": RANGES,
         "chosen_range": chosen[0],
-        "charts": charts_of(scope, since, until),
+        "charts": charts_of(kind, scope, Span.around(since, until, chosen[3])),
         "axis": [since + (until - since) * step / 4 for step in range(5)],
     }
     fragments = {"monitoring": "load_balancers/_monitoring.html"}
     return render_page(request, "load_balancers/monitoring.html", context, fragments=fragments)
 
 
-def charts_of(subject_id: str, since: datetime, until: datetime) -> list[Chart]:
+def charts_of(kind: MetricSubject, subject_id: str, span: Span) -> list[Chart]:
     """Return all charts of a subject; one without points has no series."""
-    points: dict[str, list[tuple[datetime, float]]] = {}
-    for point in list_metric_points(subject_id=subject_id, since=since):
-        points.setdefault(point.metric, []).append((point.at, point.value))
-    seconds, requests = (dict(points.get(each, ())) for each in (REQUEST_SECONDS, TIMED_REQUESTS))
-    points[RESPONSE_MS] = sorted(average_ms(seconds, requests).items())
-    return [_chart(title, unit, lines, points, since, until) for title, unit, lines in CHARTS]
+    metrics = [METRICS[name] for _, _, lines in CHARTS for name, _ in lines]
+    values = read_series(kind, subject_id, metrics, span)
+    points = {
+        name: [
+            (at, value) for at, value in zip(span.times, found, strict=True) if value is not None
+        ]
+        for name, found in values.items()
+    }
+    return [_chart(title, unit, lines, points, span) for title, unit, lines in CHARTS]
 
 
 def _chart(
@@ -135,14 +148,13 @@ def _chart(
     unit: str,
     lines: Sequence[tuple[str, str]],
     points: Mapping[str, Sequence[tuple[datetime, float]]],
-    since: datetime,
-    until: datetime,
+    span: Span,
 ) -> Chart:
     found = [(label, points[metric]) for metric, label in lines if points.get(metric)]
     highest = max((value for _, values in found for _, value in values), default=0.0)
     top = nice_ceiling(highest)
     series = [
-        Series(label, _path(values, since, until, top), values[-1][1], values)
+        Series(label, _path(values, span.since, span.until, top), values[-1][1], values)
         for label, values in found
     ]
     ticks = [top * step / GRID_LINES for step in range(GRID_LINES, -1, -1)]

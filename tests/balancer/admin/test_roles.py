@@ -64,7 +64,7 @@ def test_what_the_system_owns_is_edited_by_nobody(site_of, estate, role):
     site = site_of(role)
     owned = [m for m in MODELS if isinstance(admin.site._registry[m], ReadOnlyAdmin)]
     assert Activity in owned
-    assert {"HealthFlip", "HealthState", "PublishHead", "MetricPoint", "RequestNonce"} <= {
+    assert {"HealthFlip", "HealthState", "PublishHead", "Measurement", "RequestNonce"} <= {
         model.__name__ for model in owned
     }
     for model in owned:

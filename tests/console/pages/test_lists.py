@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from balancer.choices import Entrance
-from balancer.models import Activity, MetricPoint, ServerGroup
+from balancer.models import Activity, Measurement, ServerGroup
 from console.pages.monitoring import nice_ceiling
 from tests.console.markup import check_markup
 
@@ -177,16 +177,21 @@ def test_monitoring_says_when_there_is_nothing(viewer, page):
     check_markup(text)
 
 
+def measured(load_balancer, at, **figures):
+    Measurement.objects.create(
+        kind="load_balancer",
+        subject_id=load_balancer.public_id,
+        at=at,
+        period_s=60,
+        measured_s=60,
+        figures=figures,
+    )
+
+
 def test_monitoring_draws_measured_figures(viewer, page, estate):
     now = timezone.now()
-    for minute, value in enumerate([100.0, 240.0, 80.0]):
-        MetricPoint.objects.create(
-            subject_id=estate.load_balancer.public_id,
-            metric="requests_per_s",
-            at=now - timedelta(minutes=3 - minute),
-            period_s=60,
-            value=value,
-        )
+    for minute, value in enumerate([100, 240, 80]):
+        measured(estate.load_balancer, now - timedelta(minutes=3 - minute), requests=value)
     text = shown(viewer.get(f"{page}/monitoring?range=6h"))
     assert "chart-line series-1" in text
     assert ">240<" in text
@@ -198,14 +203,7 @@ def test_monitoring_draws_measured_figures(viewer, page, estate):
 def test_monitoring_draws_the_average_response_time(viewer, page, estate):
     """Ten requests a second that took half a second together: 50 ms each."""
     at = timezone.now() - timedelta(minutes=2)
-    for metric, value in [("request_seconds_per_s", 0.5), ("timed_requests_per_s", 10.0)]:
-        MetricPoint.objects.create(
-            subject_id=estate.load_balancer.public_id,
-            metric=metric,
-            at=at,
-            period_s=60,
-            value=value,
-        )
+    measured(estate.load_balancer, at, time_s=0.5, timed=10)
     text = shown(viewer.get(f"{page}/monitoring"))
     chart = text.split("Average response time")[1].split("</section>")[0]
     assert "<strong>50 ms</strong>" in chart
