@@ -23,7 +23,8 @@ from proxy.handover import (
 )
 from proxy.net import metrics
 from proxy.net.channel import MAX_DESCRIPTORS, Body, Channel
-from proxy.net.ledger import create_ledger
+from proxy.net.ledger import create_ledger, ticket_secret
+from proxy.net.ticket_keys import keep_replaced
 
 STOP_BOUND_S = 4.6
 """A little more than a worker takes for its requests in flight."""
@@ -131,6 +132,7 @@ class WorkerPool:
         self._retired: dict[str, Any] = {}
         self._retired_log: dict[str, Any] = {}
         self._retiring: set[RetiringWorker] = set()
+        self._ticket_job: asyncio.Task[None] | None = None
         self._is_stopping = False
         self._all_gone = asyncio.Event()
 
@@ -138,6 +140,8 @@ class WorkerPool:
         """Start every worker."""
         for index in range(self.count):
             self._start_worker(index)
+        secret = ticket_secret(self.ledger, self.count)
+        self._ticket_job = self.loop.create_task(keep_replaced(secret))
 
     def adopt(self, handover: Handover) -> None:
         """Look after the workers of the program before, which go on until they are retired."""
@@ -213,6 +217,8 @@ class WorkerPool:
     async def stop(self) -> None:
         """Let every worker finish what is in flight; kill those that take too long."""
         self._is_stopping = True
+        if self._ticket_job is not None:
+            self._ticket_job.cancel()
         for predecessor in self._retiring:
             predecessor.kill()
         self.broadcast("stop", {})

@@ -2,7 +2,7 @@
 
 A row belongs to one load balancer or listener and has a few cells; every worker has its own copy
 of each, so nobody overwrites what another one counts, and a sum needs no lock. The parent makes the
-memory and says which row is whose.
+memory and says which row is whose. Behind the numbers lies the secret of TLS session tickets.
 """
 
 import collections
@@ -10,6 +10,7 @@ import mmap
 import os
 from collections.abc import Iterable
 
+from proxy.net.ticket_keys import MEMORY_BYTES, TicketSecret
 from proxy.snapshot import Limits, Snapshot
 
 ROWS = 16384
@@ -22,8 +23,17 @@ INWARD, OUTWARD, OPEN, NEW_CONNECTIONS, REQUESTS = range(CELLS)
 def create_ledger(workers: int) -> int:
     """Return a descriptor of empty memory for so many workers."""
     descriptor = os.memfd_create("openclb-ledger")
-    os.ftruncate(descriptor, ROWS * CELLS * workers * BYTES)
+    os.ftruncate(descriptor, _numbers_size(workers) + MEMORY_BYTES)
     return descriptor
+
+
+def ticket_secret(descriptor: int, workers: int) -> TicketSecret:
+    """Return the secret that lies in this memory."""
+    return TicketSecret(descriptor, _numbers_size(workers))
+
+
+def _numbers_size(workers: int) -> int:
+    return ROWS * CELLS * workers * BYTES  # whole pages
 
 
 class Cell:
@@ -53,8 +63,9 @@ class Ledger:
 
     def __init__(self, descriptor: int, workers: int, worker: int) -> None:
         self._workers, self._worker = workers, worker
-        self._memory = mmap.mmap(descriptor, ROWS * CELLS * workers * BYTES)
+        self._memory = mmap.mmap(descriptor, _numbers_size(workers))
         self._numbers = memoryview(self._memory).cast("Q")
+        self.tickets = ticket_secret(descriptor, workers)
 
     def cell(self, row: int, cell: int) -> Cell:
         """Return a cell of a row."""

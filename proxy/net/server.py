@@ -59,7 +59,7 @@ class ProxyServer:
         self._phase = phase
         self._access_log = access_log
         self._guard = DescriptorGuard()
-        self._tls_contexts = TlsContexts()
+        self._tls_contexts = TlsContexts(ledger.tickets if ledger is not None else None)
         self._generations: dict[str, Generation] = {}
         self._services: dict[tuple[str, str], ListenerService] = {}
         self._closing: set[ListenerService] = set()
@@ -119,6 +119,7 @@ class ProxyServer:
 
     def tend(self) -> None:
         """Do what is due although no client asks for it; called a few times a second."""
+        self._tls_contexts.follow_secret()
         for service in self._services.values():
             service.tend()
         for allowance in self._allowances.values():

@@ -8,14 +8,19 @@ with it the sessions that clients may resume.
 """
 
 import hashlib
+import logging
 import os
 import ssl
 import warnings
 import weakref
 from collections.abc import Mapping
 
+from proxy.net.ticket_keys import TicketSecret, share
 from proxy.snapshot import Certificate, Listener, Snapshot, SnapshotInvalid, Tls, TlsPolicy
 
+logger = logging.getLogger(__name__)
+
+_Contexts = weakref.WeakValueDictionary[str, ssl.SSLContext]
 ALPN = ["http/1.1"]
 _GCM = ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
 _FORWARD_SECRET = ":".join(
@@ -45,12 +50,17 @@ class CertificateUnusable(SnapshotInvalid):
 
 
 class TlsContexts:
-    """The contexts of one process, found again by what they were made of."""
+    """The contexts of one process, found again by what they were made of.
 
-    def __init__(self) -> None:
-        self._known: weakref.WeakValueDictionary[str, ssl.SSLContext] = (
-            weakref.WeakValueDictionary()
-        )
+    With a ``secret`` their sessions may be resumed wherever it is known.
+    """
+
+    def __init__(self, secret: TicketSecret | None = None) -> None:
+        self._known: _Contexts = weakref.WeakValueDictionary()
+        # Those in front; what a client resumes is theirs, whatever name it asks for.
+        self._fronts: _Contexts = weakref.WeakValueDictionary()
+        self._secret = secret
+        self._secret_number = 0
 
     def build(self, snapshot: Snapshot) -> dict[str, ssl.SSLContext]:
         """Return the context in front of each HTTPS listener; raise CertificateUnusable."""
@@ -60,6 +70,23 @@ class TlsContexts:
             for listener in snapshot.listeners
             if listener.tls is not None
         }
+
+    def follow_secret(self) -> None:
+        """Share the sessions of all contexts under the secret in force, if it is another one."""
+        secret = self._secret
+        if secret is not None and secret.number != self._secret_number:
+            self._secret_number = secret.number
+            for made_of, context in list(self._fronts.items()):
+                self._share(context, made_of)
+
+    def _share(self, context: ssl.SSLContext, made_of: str) -> None:
+        if self._secret is None or not self._secret_number:
+            return
+        try:
+            share(context, self._secret.read(), made_of)
+        except (AttributeError, OSError, ValueError):  # the trial has seen it work
+            logger.exception("TLS sessions are not shared with other workers")
+            self._secret = None
 
     def _front(
         self, listener: Listener, tls: Tls, certificates: Mapping[str, Certificate]
@@ -72,7 +99,7 @@ class TlsContexts:
         for domain, certificate in sorted(named.items()):
             parts += [domain, certificate.chain_pem, certificate.key_pem]
         key = _digest(*parts)
-        context = self._known.get(key)
+        context = self._fronts.get(key)
         if context is None:
             context = _new_context(tls.policy, default)
             if authority is not None:
@@ -82,7 +109,8 @@ class TlsContexts:
                     domain: self._context_of(tls.policy, each) for domain, each in named.items()
                 }
                 context.sni_callback = _NameChoice(by_domain)
-            self._known[key] = context
+            self._fronts[key] = context
+            self._share(context, key)
         return context
 
     def _context_of(self, policy: TlsPolicy, certificate: Certificate) -> ssl.SSLContext:

@@ -1,6 +1,8 @@
 """HTTPS listeners with real clients: handshakes, certificates, policies, sessions, ends."""
 
+import asyncio
 import contextlib
+import os
 import ssl
 import warnings
 
@@ -8,6 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from proxy.net import tls_client
+from proxy.net.ledger import Ledger, create_ledger, ticket_secret
+from proxy.net.ticket_keys import keep_replaced
 from proxy.net.tls_client import HANDSHAKES_PER_DRAIN, TlsClient, TlsHandshake
 from proxy.net.tls_contexts import CertificateUnusable
 from proxy.snapshot import TlsPolicy
@@ -313,6 +317,87 @@ def test_session_is_resumed_also_after_a_change_of_something_else(highest):
         exchange(scene, second, server)
         assert second.tls.session_reused
         assert not first.tls.session_reused
+
+
+@pytest.fixture
+def ledgers():
+    """Return the ledgers of two workers of one node, whose tickets have a common secret."""
+    memory = create_ledger(2)
+    ticket_secret(memory, 2).replace()
+    yield [Ledger(memory, 2, index) for index in range(2)]
+    os.close(memory)
+
+
+@pytest.mark.parametrize("name", [NAME, "b.example"])
+@pytest.mark.parametrize("highest", [V.TLSv1_2, V.TLSv1_3])
+def test_session_is_resumed_at_another_worker(highest, name, ledgers):
+    context = client_context(maximum_version=highest)
+    domains = {"b.example": certificate_for("b.example")}
+    first, second = (TlsScene(context=context, domains=domains, ledger=each) for each in ledgers)
+    with first, second:
+        session, servers = None, {}
+        for number, scene in enumerate([first, second, first, second]):
+            scene.proxy.tend()
+            client = scene.connect(name=name, session=session)
+            assert client.tls.session_reused is (number > 0)
+            servers[scene] = exchange(scene, client, servers.get(scene))
+            session = client.tls.session
+
+
+def test_a_new_secret_makes_full_handshakes_and_no_failures(ledgers):
+    context = client_context()
+    first, second = (TlsScene(context=context, ledger=each) for each in ledgers)
+    with first, second:
+        for scene in (first, second):
+            scene.proxy.tend()
+        client = first.connect()
+        server = exchange(first, client)
+        ledgers[0].tickets.replace()
+        for scene, at in ((first, server), (second, None)):
+            scene.proxy.tend()
+            again = scene.connect(session=client.tls.session)
+            assert not again.tls.session_reused
+            exchange(scene, again, at)
+        third = first.connect(session=again.tls.session)
+        assert third.tls.session_reused, "both have the new one"
+
+
+@pytest.mark.parametrize("highest", [V.TLSv1_2, V.TLSv1_3])
+def test_session_is_no_entrance_where_another_certificate_is_asked_for(highest, tmp_path, ledgers):
+    """A ticket vouches for the client certificate that was shown when it was given."""
+    context = context_with(
+        certificate_for("someone", by="Clients"), tmp_path, maximum_version=highest
+    )
+    one = TlsScene(client_ca=authority("Clients"), ledger=ledgers[0])
+    other = TlsScene(client_ca=authority("Other clients"), ledger=ledgers[1])
+    open_to_all = TlsScene(ledger=ledgers[1])
+    with one, other, open_to_all:
+        for scene in (one, other, open_to_all):
+            scene.proxy.tend()
+        for scene in (one, open_to_all):
+            client = scene.connect(context=context)
+            exchange(scene, client)
+            assert is_refused(other, context=context, session=client.tls.session)
+
+
+def test_the_secret_is_put_in_force_once_the_trial_has_succeeded():
+    memory = create_ledger(1)
+    secret = ticket_secret(memory, 1)
+    assert secret.number == 0
+
+    async def keep() -> None:
+        job = asyncio.create_task(keep_replaced(secret))
+        async with asyncio.timeout(60):
+            while not secret.number:
+                await asyncio.sleep(0.01)
+        job.cancel()
+
+    asyncio.run(keep())
+    assert any(secret.read())
+    before = secret.read()
+    secret.replace()
+    assert secret.read() != before
+    os.close(memory)
 
 
 # --- client certificates -------------------------------------------------------------------------

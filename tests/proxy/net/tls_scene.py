@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from proxy.core.health import Availability
+from proxy.net.ledger import Ledger
 from proxy.net.listeners import ListenerService
 from proxy.net.server import ProxyServer
 from proxy.net.upstream import UpstreamPool
@@ -140,8 +141,10 @@ class TlsScene(Scene):
         client_ca: Issued | None = None,
         policy: TlsPolicy = TlsPolicy.TLS_1_2_STRICT_WITH_1_3,
         context: ssl.SSLContext | None = None,
+        ledger: Ledger | None = None,
         **options: object,
     ) -> None:
+        self.ledger = ledger
         self.default = default or certificate_for(NAME)
         self.domains = domains or {}
         self.client_ca = client_ca
@@ -166,7 +169,7 @@ class TlsScene(Scene):
         return replace(snapshot, certificates=tuple(certificates))
 
     def _build_service(self) -> ListenerService:
-        self.proxy = ProxyServer(self.reactor, access_log=self.access_log)
+        self.proxy = ProxyServer(self.reactor, access_log=self.access_log, ledger=self.ledger)
         self.proxy.adopt(self.snapshot())
         self.proxy.listen("lb-1", "lsn-1", self._front)
         self.availability: Availability = self.proxy.availability
