@@ -7,10 +7,12 @@ import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from balancer.api.filters import PortFilter, ResourceFilter, WeightFilter, id_filter
+from balancer.api.serializers.draining import DrainSerializer, drain_facts
 from balancer.api.serializers.server_groups import (
     BackendServerChange,
     BackendServerSerializer,
@@ -23,6 +25,7 @@ from balancer.exceptions import Invalid
 from balancer.models import BackendServer
 from balancer.rights import Right
 from balancer.selectors.backend_servers import get_backend_server, list_backend_servers
+from balancer.selectors.draining import get_drains
 from balancer.selectors.server_groups import get_server_group
 from balancer.services.backend_servers import (
     NewServer,
@@ -124,6 +127,29 @@ class BackendServerViewSet(ResourceViewSet):
                     expected=None if "weight" in changes else expected,
                 )
         return self.answer(server)
+
+    @extend_schema(responses=DrainSerializer)
+    @action(methods=["get"], detail=True)
+    def drain(self, request: Request, **kwargs: Any) -> Response:
+        """Show what is still open at the server, and until when at the latest."""
+        return self._show_drain(self.find(Right.VIEW))
+
+    @extend_schema(request=None, responses=DrainSerializer)
+    @drain.mapping.post
+    def start_drain(self, request: Request, **kwargs: Any) -> Response:
+        """Take the server out of service gently: weight 0, so it gets nothing new.
+
+        What is open goes on, as long as the drain timeout of its listener lets it; health checks
+        go on, too. Another weight puts the server back to work.
+        """
+        server = self.find(Right.CHANGE)
+        expected = self.expected(server)
+        server = set_server_weight(actor=self.actor, server=server, weight=0, expected=expected)
+        return self._show_drain(server)
+
+    def _show_drain(self, server: BackendServer) -> Response:
+        (drain,) = get_drains(server.group, [server])
+        return self.show(DrainSerializer, drain_facts(drain))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Take the server out of its group."""

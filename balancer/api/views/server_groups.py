@@ -1,6 +1,6 @@
 """Server groups and, below each, its members: add several, set weights, take out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from balancer.api.etags import etag, expected_group_state
 from balancer.api.filters import TaggedFilter, id_filter
+from balancer.api.serializers.draining import DrainsSerializer, drain_facts
 from balancer.api.serializers.observation import GroupHealthSerializer, server_health_facts
 from balancer.api.serializers.server_groups import (
     BackendServerSerializer,
@@ -38,6 +39,7 @@ from balancer.exceptions import Invalid
 from balancer.models import BackendServer, ServerGroup
 from balancer.rights import Right
 from balancer.selectors.backend_servers import list_backend_servers
+from balancer.selectors.draining import get_drains
 from balancer.selectors.health import get_group_health
 from balancer.selectors.server_groups import get_server_group, list_server_groups
 from balancer.services.backend_servers import add_servers, remove_servers, set_server_weights
@@ -161,8 +163,9 @@ class ServerGroupViewSet(TaggedViewSet):
         group = self.find(Right.CHANGE)
         rows = self.read(WeightsInput)["servers"]
         check_servers_per_call(rows)
+        _check_each_once(rows)
         expected_group = self.expected_state(group)
-        with transaction.atomic(), _paths_of(rows):
+        with transaction.atomic():
             changed = set_server_weights(
                 actor=self.actor,
                 group=group,
@@ -171,6 +174,36 @@ class ServerGroupViewSet(TaggedViewSet):
                 expected_group=expected_group,
             )
             return self.show_members(group, changed)
+
+    @extend_schema(responses=DrainsSerializer)
+    @action(methods=["get"], detail=True, url_path="servers/drain")
+    def drains(self, request: Request, **kwargs: Any) -> Response:
+        """Show what is still open at the servers of the group whose weight is 0."""
+        group = self.find(Right.VIEW)
+        rows = list_backend_servers(user=request.user, group=group)
+        return self._show_drains(group, rows.filter(weight=0))
+
+    @extend_schema(request=ServerIdsInput, responses=DrainsSerializer)
+    @drains.mapping.post
+    def start_drains(self, request: Request, **kwargs: Any) -> Response:
+        """Take several servers out of service gently, all or none: weight 0, nothing new."""
+        group = self.find(Right.CHANGE)
+        ids = self.read(ServerIdsInput)["servers"]
+        check_servers_per_call(ids)
+        expected = self.expected_state(group)
+        with _paths_of_ids(ids):
+            set_server_weights(
+                actor=self.actor,
+                group=group,
+                weights=dict.fromkeys(ids, 0),
+                expected_group=expected,
+            )
+        named = list_backend_servers(user=request.user, group=group).filter(public_id__in=ids)
+        return self._show_drains(group, named)
+
+    def _show_drains(self, group: ServerGroup, rows: Iterable[BackendServer]) -> Response:
+        drains = [drain_facts(each) for each in get_drains(group, list(rows))]
+        return self.show(DrainsSerializer, {"server_group": group.public_id, "servers": drains})
 
     @extend_schema(request=ServerIdsInput, responses={204: None})
     @action(methods=["post"], detail=True, url_path="servers/remove")
@@ -210,12 +243,30 @@ class ServerGroupViewSet(TaggedViewSet):
         return self.show(GroupHealthSerializer, {"server_group": group.public_id, "servers": rows})
 
 
+def _check_each_once(rows: Sequence[dict[str, Any]]) -> None:
+    """Refuse a server that is named twice: nobody could say which of its weights holds."""
+    places: dict[str, list[int]] = {}
+    for at, row in enumerate(rows):
+        places.setdefault(row["id"], []).append(at)
+    fields = {
+        f"servers[{at}].id": [f"{public_id:.40} is named more than once; keep one of them."]
+        for public_id, found in places.items()
+        for at in found[1:]
+    }
+    if fields:
+        message = "A server is named more than once."
+        raise Invalid("duplicate_server", message, fields=fields)
+
+
 @contextmanager
-def _paths_of(rows: Sequence[dict[str, Any]]) -> Iterator[None]:
-    """Say ``servers[2].id`` where the service, which has a mapping, says ``weights.bs-...``."""
+def _paths_of_ids(ids: Sequence[str]) -> Iterator[None]:
+    """Say ``servers[2]`` where the service, which has a mapping, says ``servers[2].id``."""
     try:
         yield
     except Invalid as error:
-        paths = {f"weights.{row['id']}": f"servers[{at}].id" for at, row in enumerate(rows)}
+        unique = dict.fromkeys(ids)
+        paths = {
+            f"servers[{at}].id": f"servers[{ids.index(each)}]" for at, each in enumerate(unique)
+        }
         error.fields = {paths.get(path, path): texts for path, texts in error.fields.items()}
         raise

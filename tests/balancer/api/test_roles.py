@@ -104,6 +104,8 @@ WRITES = [
         {"servers": [{"machine_type": "ecs", "machine_id": "{machine}"}]},
     ),
     Write("POST", "server-groups/{group}/servers/remove/", {"servers": ["{server}"]}),
+    Write("POST", "server-groups/{group}/servers/drain/", {"servers": ["{server}"]}),
+    Write("POST", "backend-servers/{server}/drain/", {}),
     Write(
         "POST",
         "backend-servers/",
@@ -268,7 +270,7 @@ def test_the_walk_covers_every_write_of_the_api(estate):
 
 def _shape(path: str) -> str:
     steps = path.strip("/").split("/")
-    fixed = {"servers", "entries", "start", "stop", "protection", "remove", "tags"}
+    fixed = {"servers", "entries", "start", "stop", "protection", "remove", "tags", "drain"}
     fixed.add("domain-certificates")
     return "/".join(
         step if index == 0 or step in fixed else "*" for index, step in enumerate(steps)

@@ -186,6 +186,14 @@ def test_the_health_of_a_group_names_each_server(operator, estate):
     }
 
 
+def test_a_server_that_is_named_twice_gets_no_weight(operator, estate):
+    server = estate.servers[0].public_id
+    body = {"servers": [{"id": server, "weight": 1}, {"id": server, "weight": 2}]}
+    answer = operator.patch(members(estate.group), body)
+    assert fields_of(answer).keys() == {"servers[1].id"}
+    assert estate.group.servers.get(public_id=server).weight == 50
+
+
 # --- PUT: the whole list ---
 
 
