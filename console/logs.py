@@ -3,14 +3,25 @@
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 
 Processors = list[Any]
+
+
+def _without_query(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Name a request by method and path: what stands behind may be a signature or a private key."""
+    request = event.get("request")
+    if isinstance(request, HttpRequest):
+        event["request"] = f"{request.method} {request.path}"
+    return event
+
 
 _SHARED: Processors = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    _without_query,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 

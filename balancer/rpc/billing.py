@@ -17,6 +17,7 @@ BY_SPECIFICATION = "PayBySpec"
 
 NUMBER_OF_CHARGE_TYPE: Final[Mapping[str, str]] = {BY_BANDWIDTH: "3", BY_TRAFFIC: "4"}
 
+BAD_BANDWIDTH: Final = "InvalidParameter.Bandwidth"
 _INTERNET_CHARGE_TYPES = {each: each for each in (BY_TRAFFIC, BY_BANDWIDTH)}
 _INSTANCE_CHARGE_TYPES = {each.lower(): each for each in (BY_SPECIFICATION, BY_USE)}
 _PAY_TYPES = {each.lower(): each for each in ("PayOnDemand", "PrePay")}
@@ -27,14 +28,18 @@ def read_billing(parameters: Parameters) -> dict[str, str | int]:
     low, high = BANDWIDTH_RANGE_MBPS
     said = {
         "internet_charge_type": parameters.choice("InternetChargeType", _INTERNET_CHARGE_TYPES),
-        "instance_charge_type": parameters.choice("InstanceChargeType", _INSTANCE_CHARGE_TYPES),
+        "instance_charge_type": parameters.choice(
+            "InstanceChargeType", _INSTANCE_CHARGE_TYPES, "IllegalParam.InstanceChargeType"
+        ),
         "pay_type": parameters.choice("PayType", _PAY_TYPES),
         "resource_group_id": parameters.optional("ResourceGroupId"),
-        "bandwidth_mbps": parameters.integer("Bandwidth", minimum=-1, maximum=high),
+        "bandwidth_mbps": parameters.integer(
+            "Bandwidth", minimum=-1, maximum=high, code=BAD_BANDWIDTH
+        ),
     }
     bandwidth = said["bandwidth_mbps"]
     if bandwidth is not None and bandwidth != -1 and bandwidth < low:
-        raise RpcError("InvalidParameter.Bandwidth", "Bandwidth must be -1 or 1 to 5120.")
+        raise RpcError(BAD_BANDWIDTH, "Bandwidth must be -1 or 1 to 5120.")
     return {name: value for name, value in said.items() if value is not None}
 
 

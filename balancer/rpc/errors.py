@@ -154,7 +154,8 @@ def _code_of(error: BalancerError) -> tuple[str, int]:
 
 def _code_of_use(error: BalancerError) -> str:
     if error.code == "port_in_use":
-        return "ListenerAlreadyExists"
+        is_same = error.details.get("same_protocol")
+        return "ListenerAlreadyExists" if is_same else "InvalidParameter.ListenerPortConflict"
     kinds = {user.get("type") for user in error.details.get("users", ())}
     return "RspoolRuleExist" if kinds == {"rule"} else "RspoolVipExist"
 

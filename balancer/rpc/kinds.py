@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from balancer.rpc.parameters import Parameters
+from balancer.constants import MAX_UDP_CHECK_CHARACTERS
+from balancer.rpc.parameters import Parameters, bad_value
 from proxy.snapshot import AccessKind, SchedulerName, StickyKind, TlsPolicy
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
@@ -29,9 +30,9 @@ class Port:
     number: str | None
 
 
-def _words(meaning: Mapping[str, Any]) -> Kind:
+def _words(meaning: Mapping[str, Any], code: str = "InvalidParameter") -> Kind:
     word_of = {value: word for word, value in meaning.items()}
-    return Kind(lambda parameters, name: parameters.choice(name, meaning), word_of.get)
+    return Kind(lambda parameters, name: parameters.choice(name, meaning, code), word_of.get)
 
 
 def _read_port(parameters: Parameters, name: str) -> Port | None:
@@ -58,6 +59,14 @@ def _write_classes(value: str) -> str:
     return ",".join(f"http_{each}xx" for each in value.split(","))
 
 
+def _read_udp_text(parameters: Parameters, name: str) -> str | None:
+    value = parameters.optional(name)
+    if value is not None and len(value) > MAX_UDP_CHECK_CHARACTERS:
+        rule = f"up to {MAX_UDP_CHECK_CHARACTERS} letters and digits"
+        raise bad_value(name, rule, value, f"InvalidParamLength.{name}")
+    return value
+
+
 def _read_number(parameters: Parameters, name: str) -> int | str | None:
     """Return the number; what is none goes on as text, for the services to refuse by its name."""
     value = parameters.optional(name)
@@ -70,6 +79,7 @@ def _text_or_nothing(value: Any) -> Any:
 
 NUMBER: Final = Kind(_read_number, lambda value: value)
 TEXT: Final = Kind(Parameters.optional, _text_or_nothing)
+UDP_TEXT: Final = Kind(_read_udp_text, _text_or_nothing)
 SWITCH: Final = Kind(Parameters.switch, lambda value: "on" if value else "off")
 BOOLEAN: Final = Kind(Parameters.boolean, bool)
 ABLE: Final = _words({"enable": True, "disable": False})
@@ -90,4 +100,7 @@ SCHEDULER: Final = _words(
 )
 STICKY_KIND: Final = _words({"insert": StickyKind.INSERT.value, "server": StickyKind.REWRITE.value})
 ACCESS_KIND: Final = _words({"white": AccessKind.ALLOW.value, "black": AccessKind.DENY.value})
-TLS_POLICY: Final = _words({f"tls_cipher_policy_{each[4:]}": each.value for each in TlsPolicy})
+TLS_POLICY: Final = _words(
+    {f"tls_cipher_policy_{each[4:]}": each.value for each in TlsPolicy},
+    "InvalidTLSPolicyId.NotExist",
+)

@@ -12,8 +12,11 @@ from balancer.rpc.registry import Caller
 from balancer.selectors.access_lists import get_access_list
 
 
-def read_access(caller: Caller, parameters: Parameters) -> dict[str, Any]:
-    """Return what a call says about access control, by columns; off takes all of it away."""
+def read_access(caller: Caller, parameters: Parameters, *, is_on: bool) -> dict[str, Any]:
+    """Return what a call says about access control, by columns; off takes all of it away.
+
+    ``is_on`` tells how it is when the call says nothing of that.
+    """
     enabled = parameters.switch("AclStatus")
     if enabled is False:
         return {"access_enabled": False}
@@ -25,7 +28,7 @@ def read_access(caller: Caller, parameters: Parameters) -> dict[str, Any]:
     if ids:
         said["access_lists"] = [_find(caller, each) for each in dict.fromkeys(ids)]
     # Some clients name a kind beside a switch that is off already.
-    return said if said.get("access_enabled") or "access_lists" in said else {}
+    return said if enabled or is_on or "access_lists" in said else {}
 
 
 def access_payload(listener: Listener, *, in_list: bool = False) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from typing import Any
 from balancer.models import Listener, ServerGroup
 from balancer.rights import Right
 from balancer.rpc.errors import RpcError
-from balancer.rpc.finding import NO_VSERVER_GROUP, or_refuse
+from balancer.rpc.finding import NO_PAIR, NO_VSERVER_GROUP, or_refuse
 from balancer.rpc.kinds import SAME_PORT
 from balancer.rpc.parameters import Parameters
 from balancer.rpc.registry import Caller
 from balancer.selectors.server_groups import get_server_group
+from balancer.selectors.traffic import read_present
 from proxy.snapshot import GroupKind, Protocol
 
 PAIR_PROTOCOLS = (Protocol.TCP, Protocol.UDP)
@@ -27,8 +28,10 @@ def read_new_groups(
     pair_id = parameters.optional("MasterSlaveServerGroupId") if _has_pairs(protocol) else None
     if group_id and pair_id:
         raise _both_groups()
-    if group_id or pair_id:
-        said["server_group"] = _find(caller, group_id or pair_id or "")
+    if group_id:
+        said["server_group"] = _find_vserver_group(caller, group_id, protocol)
+    if pair_id:
+        said["server_group"] = _find_pair(caller, pair_id)
     said |= _read_failover_groups(caller, parameters, protocol)
     if not said and not redirects:
         raise RpcError(
@@ -53,9 +56,10 @@ def read_group_changes(
         pair = None
     if vserver and pair:
         raise _both_groups()
-    wish = vserver or pair
-    if wish:
-        return changes | {"server_group": _find(caller, wish)}
+    if vserver:
+        return changes | {"server_group": _find_vserver_group(caller, vserver, protocol)}
+    if pair:
+        return changes | {"server_group": _find_pair(caller, pair)}
     current = listener.server_group
     off = {GroupKind.VSERVER: vserver == "", GroupKind.PRIMARY_SECONDARY: pair == ""}
     if current is None or not off.get(GroupKind(current.kind), False):
@@ -86,7 +90,11 @@ def _read_failover_groups(
     if not _has_pairs(protocol) or parameters.boolean("MasterSlaveModeEnabled") is False:
         return {}
     ids = {column: parameters.optional(name) for column, name in names.items()}
-    return {column: _find(caller, group_id) for column, group_id in ids.items() if group_id}
+    return {
+        column: _find_vserver_group(caller, group_id, protocol)
+        for column, group_id in ids.items()
+        if group_id
+    }
 
 
 def groups_payload(listener: Listener) -> dict[str, Any]:
@@ -104,10 +112,32 @@ def groups_payload(listener: Listener) -> dict[str, Any]:
     return said
 
 
-def _find(caller: Caller, group_id: str) -> ServerGroup:
-    return or_refuse(
+def working_group_id(listener: Listener) -> str | None:
+    """Return which of the two groups of a failover listener serves now, None of any other."""
+    if not listener.failover_enabled or not listener.is_running:
+        return None
+    failed_over = read_present([listener], []).failed_over
+    group = listener.secondary_group if failed_over else listener.primary_group
+    return group.public_id if group else None
+
+
+def _find_vserver_group(caller: Caller, group_id: str, protocol: Protocol) -> ServerGroup:
+    group = or_refuse(
         lambda: get_server_group(user=caller.user, right=Right.VIEW, group_id=group_id),
         RpcError("ResourceNotFound.VServerGroup", NO_VSERVER_GROUP),
+    )
+    if group.kind != GroupKind.VSERVER:
+        kind = "InvalidParam" if _has_pairs(protocol) else "InvalidParameter"
+        message = f"The server group {group.public_id} is no VServer group."
+        raise RpcError(f"{kind}.VServerGroupId", message)
+    return group
+
+
+def _find_pair(caller: Caller, group_id: str) -> ServerGroup:
+    kind = GroupKind.PRIMARY_SECONDARY
+    return or_refuse(
+        lambda: get_server_group(user=caller.user, right=Right.VIEW, group_id=group_id, kind=kind),
+        RpcError("InvalidParameter", NO_PAIR, 404),
     )
 
 

@@ -6,16 +6,35 @@ from typing import Any, Final
 from balancer.choices import TaggedResource
 from balancer.models import Listener
 from balancer.rpc.listener_access import access_payload
-from balancer.rpc.listener_groups import groups_payload
+from balancer.rpc.listener_groups import groups_payload, working_group_id
 from balancer.rpc.options import CONFIG_OF_PROTOCOL, HEAD, write_options
 from balancer.rpc.registry import Caller
 from balancer.rpc.responses import Payload
 from balancer.rpc.tags import tags_of
-from proxy.snapshot import Protocol
+from proxy.snapshot import CheckKind, Protocol
 
 CONFIG_NAME: Final[Mapping[Protocol, str]] = {
     each: f"{each.value.upper()}ListenerConfig" for each in Protocol
 }
+
+
+GROUPS_OF_CONFIG: Final = (
+    "MasterSlaveServerGroupId",
+    "MasterServerGroupId",
+    "SlaveServerGroupId",
+)
+"""What stands in the config of an entry of a list, and beside the rest of a single listener."""
+
+NEVER_SENT: Final[Mapping[str, str]] = dict.fromkeys(
+    (
+        "XForwardedFor_ClientCertSubjectDN",
+        "XForwardedFor_ClientCertIssuerDN",
+        "XForwardedFor_ClientCertFingerprint",
+        "XForwardedFor_ClientCertClientVerify",
+    ),
+    "off",
+)
+"""Headers of the original about the client's certificate; servers do not get them here."""
 
 
 def listener_payload(caller: Caller, listener: Listener) -> Payload:
@@ -26,6 +45,7 @@ def listener_payload(caller: Caller, listener: Listener) -> Payload:
         **_config(listener),
         **access_payload(listener),
         **_requests(listener),
+        "WorkingServerGroupId": working_group_id(listener),
         "Tags": tags[listener.public_id],
     }
 
@@ -36,19 +56,27 @@ def listed_payload(listener: Listener, tags: Mapping[str, Any]) -> dict[str, Any
     groups = groups_payload(listener)
     if (flag := config.get("ProxyProtocolV2Enabled")) is not None:
         config["ProxyProtocolV2Enabled"] = "true" if flag else "false"
-    pair = groups.pop("MasterSlaveServerGroupId")
+    of_config = {name: groups.get(name) for name in GROUPS_OF_CONFIG}
     return {
         **_head(listener),
         **access_payload(listener, in_list=True),
-        "MasterSlaveServerGroupId": None,
+        **dict.fromkeys(GROUPS_OF_CONFIG),
         "ListenerProtocol": listener.protocol,
         "Tags": tags["Tag"],
         CONFIG_NAME[Protocol(listener.protocol)]: {
             **config,
             **_forward(listener),
-            "MasterSlaveServerGroupId": pair,
+            **_check_of_list(listener),
+            **of_config,
         },
     }
+
+
+def _check_of_list(listener: Listener) -> dict[str, Any]:
+    """Return what only lists say of the checks of HTTP and HTTPS listeners."""
+    if not listener.is_http or not listener.check_enabled:
+        return {}
+    return {"HealthCheckType": CheckKind.HTTP.value, "HealthCheckHttpVersion": "http1.0"}
 
 
 def _head(listener: Listener) -> dict[str, Any]:
@@ -73,6 +101,7 @@ def _config(listener: Listener) -> dict[str, Any]:
             ("CACertificateId", listener.client_ca_certificate),
         ):
             config[name] = certificate.public_id if certificate else None
+        config |= NEVER_SENT
     return config
 
 

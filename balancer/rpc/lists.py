@@ -58,7 +58,7 @@ def read_objects(text: str) -> list[dict[str, Any]]:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=_refuse_number, parse_constant=_refuse_number)
+        return json.loads(text, parse_constant=_refuse_number)
     except (ValueError, RecursionError):
         return _Reader(text).read_whole()
 

@@ -24,6 +24,7 @@ from balancer.rpc.kinds import (
     SWITCH,
     TEXT,
     TLS_POLICY,
+    UDP_TEXT,
     Kind,
     Port,
 )
@@ -74,6 +75,7 @@ FAILOVER: Final = (
     Option("MasterSlaveModeEnabled", "failover_enabled", BOOLEAN),
     Option("FailoverThreshold", "failover_threshold", NUMBER),
 )
+PERSISTENCE_4: Final = Option("PersistenceTimeout", "persistence_timeout_s", NUMBER)
 PROXY_PROTOCOL: Final = Option("ProxyProtocolV2Enabled", "proxy_protocol_v2", BOOLEAN)
 FIELDS_7: Final = (
     STICKY_SWITCH,
@@ -100,7 +102,7 @@ CONFIG_OF_PROTOCOL: Final[Mapping[Protocol, Sequence[Option]]] = {
         CHECK_TIMEOUT_4,
         *CHECK_DETAILS,
         *HTTP_CHECK,
-        Option("PersistenceTimeout", "persistence_timeout_s", NUMBER),
+        PERSISTENCE_4,
         Option("EstablishedTimeout", "established_timeout_s", NUMBER),
         Option("SynProxy", "syn_proxy", ABLE),
         PROXY_PROTOCOL,
@@ -111,8 +113,9 @@ CONFIG_OF_PROTOCOL: Final[Mapping[Protocol, Sequence[Option]]] = {
         CHECK_SWITCH_4,
         CHECK_TIMEOUT_4,
         *CHECK_DETAILS,
-        Option("HealthCheckReq", "check_request", TEXT),
-        Option("HealthCheckExp", "check_expected_answer", TEXT),
+        Option("HealthCheckReq", "check_request", UDP_TEXT),
+        Option("HealthCheckExp", "check_expected_answer", UDP_TEXT),
+        PERSISTENCE_4,
         PROXY_PROTOCOL,
         *DRAINING,
         *FAILOVER,

@@ -74,7 +74,12 @@ class Parameters:
         return value
 
     def integer(
-        self, name: str, *, minimum: int | None = None, maximum: int | None = None
+        self,
+        name: str,
+        *,
+        minimum: int | None = None,
+        maximum: int | None = None,
+        code: str = "InvalidParameter",
     ) -> int | None:
         """Return the whole number within its range, None when it is absent."""
         value = self.optional(name)
@@ -83,15 +88,15 @@ class Parameters:
         try:
             return read_integer(value, field=name, minimum=minimum, maximum=maximum, label=name)
         except Invalid as error:
-            raise RpcError("InvalidParameter", error.message) from None
+            raise RpcError(code, error.message) from None
 
-    def choice(self, name: str, known: Mapping[str, Any]) -> Any:
+    def choice(self, name: str, known: Mapping[str, Any], code: str = "InvalidParameter") -> Any:
         """Return what the word means, None when it is absent; the case does not matter."""
         value = self.optional(name)
         if value is None:
             return None
         if value.lower() not in known:
-            raise bad_value(name, " or ".join(known), value)
+            raise bad_value(name, " or ".join(known), value, code)
         return known[value.lower()]
 
     def switch(self, name: str) -> bool | None:

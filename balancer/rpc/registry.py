@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from balancer.actors import Actor
 from balancer.choices import Entrance
-from balancer.rpc.errors import RpcError
+from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.parameters import Parameters
 from balancer.rpc.responses import Payload
 
@@ -65,6 +65,8 @@ def action(name: str) -> Callable[[Action], Action]:
 
 def find_action(name: str) -> Action:
     """Return who answers the action; its name is case-sensitive."""
+    if not name:
+        raise missing("Action")
     if name in NOT_OFFERED:
         raise RpcError("InvalidAction.NotFound", f"{name} is unsupported by this server.", 404)
     if name not in _ACTIONS:

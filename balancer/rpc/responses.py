@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from django.http import HttpResponse
 
+from balancer.constants import DATABASE_RETRY_AFTER_S
 from balancer.rpc.errors import RpcError
 
 Payload = Mapping[str, Any]
@@ -33,7 +34,12 @@ def render(
 def render_error(error: RpcError, *, request_id: str, host: str, as_xml: bool) -> HttpResponse:
     """Return a refusal; ``host`` is where the client called."""
     payload = {"HostId": host, "Code": error.code, "Message": error.message}
-    return render(payload, request_id=request_id, root="Error", as_xml=as_xml, status=error.status)
+    response = render(
+        payload, request_id=request_id, root="Error", as_xml=as_xml, status=error.status
+    )
+    if error.status == 503:
+        response["Retry-After"] = str(DATABASE_RETRY_AFTER_S)
+    return response
 
 
 def _without_nulls(value: Any) -> Any:

@@ -133,7 +133,8 @@ def _number(member: Mapping[str, Any], key: str, name: str) -> int | str | None:
     """Return a number as it was sent; the services read and check it."""
     value = member.get(key)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | str)):
-        raise RpcError("BackendServersMalformed", f"{key} of a member of {name} must be a number.")
+        code = "InvalidWeight.Malformed" if key == "weight" else "BackendServersMalformed"
+        raise RpcError(code, f"{key} of a member of {name} must be a whole number.")
     return None if value == "" else value
 
 

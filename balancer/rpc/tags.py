@@ -28,7 +28,7 @@ def read_tag_pairs(parameters: Parameters) -> list[TagPair]:
         raise RpcError("SizeLimitExceeded.Tag", "A call may have at most 20 tags.")
     for pair in pairs:
         if not pair.key:
-            raise RpcError("MissingParam.TagKey", "The param MissingParam.TagKey is missing.")
+            raise RpcError("MissingParam.TagKey", "The param TagKey is missing.")
     return pairs
 
 

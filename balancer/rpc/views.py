@@ -18,18 +18,20 @@ from balancer.rpc.responses import Payload, render, render_error
 log = structlog.get_logger(__name__)
 
 PATH = "/"
+MARKS = ("Action=", "AccessKeyId=")
+ACS3_SCHEME = "ACS3-"
 
 
 def is_call(request: HttpRequest) -> bool:
-    """Tell whether the request is one of this API: it names an action, in whatever place."""
+    """Tell whether the request is one of this API: it names an action or is signed with a key."""
     if request.path_info != PATH:
         return False
-    if "HTTP_X_ACS_ACTION" in request.META or _names_action(request.META.get("QUERY_STRING", "")):
+    if _has_mark(request.META.get("QUERY_STRING", "")) or _has_headers(request):
         return True
-    if request.method != "POST" or request.content_type != FORM:
+    if request.method != "POST" or request.content_type not in (FORM, ""):
         return False
     try:
-        return _names_action(request.body.decode("latin-1"))
+        return _has_mark(request.body.decode("latin-1"))
     except (RequestDataTooBig, UnreadablePostError):
         return False
 
@@ -80,5 +82,10 @@ def _refusal(error: Exception, call: Call | None) -> RpcError:
             return RpcError("InternalError", "The request failed on our side; it is logged.", 500)
 
 
-def _names_action(pairs: str) -> bool:
-    return pairs.startswith("Action=") or "&Action=" in pairs
+def _has_mark(pairs: str) -> bool:
+    return any(pairs.startswith(mark) or f"&{mark}" in pairs for mark in MARKS)
+
+
+def _has_headers(request: HttpRequest) -> bool:
+    signed = request.META.get("HTTP_AUTHORIZATION", "").startswith(ACS3_SCHEME)
+    return signed or "HTTP_X_ACS_ACTION" in request.META

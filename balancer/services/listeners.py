@@ -243,6 +243,7 @@ def _check_port_free(load_balancer: LoadBalancer, protocol: str, port: int) -> N
             f"Port {port} is used by the listener {taken.name} ({taken}) already.",
             field="port",
             listener=taken.public_id,
+            same_protocol=taken.protocol == protocol,
         )
 
 

@@ -36,6 +36,8 @@ ENTRIES: Final = "AclEntrys"
 @transaction.atomic
 def create(caller: Caller, parameters: Parameters) -> Payload:
     """Create an empty list."""
+    if parameters.optional("AddressIPVersion") not in (None, "ipv4"):
+        raise RpcError("InvalidParameter", "Lists hold IPv4 networks only; use ipv4.")
     region = find_region(caller, parameters, Right.CHANGE)
     tags = read_new_tags(parameters)
     access_list = create_access_list(

@@ -1,10 +1,13 @@
 """The servers of an instance's default group."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from balancer.exceptions import BalancerError
 from balancer.models import BackendServer, ServerGroup
 from balancer.rights import Right
+from balancer.rpc.errors import RpcError
 from balancer.rpc.finding import find_default_group
 from balancer.rpc.parameters import Parameters
 from balancer.rpc.registry import Caller, action
@@ -28,7 +31,8 @@ def add_backend_servers(caller: Caller, parameters: Parameters) -> Payload:
     """Add servers; one that a request names twice is added once."""
     group = find_default_group(caller, parameters, Right.CHANGE)
     servers = without_repeats(read_servers(parameters, "BackendServers"))
-    add_servers(actor=caller.actor, group=group, servers=new_servers(caller, group, servers))
+    with _in_words_of_instances():
+        add_servers(actor=caller.actor, group=group, servers=new_servers(caller, group, servers))
     return _answer(caller, group, weight=str)
 
 
@@ -38,15 +42,18 @@ def set_backend_servers(caller: Caller, parameters: Parameters) -> Payload:
     group = find_default_group(caller, parameters, Right.CHANGE)
     servers = without_repeats(read_servers(parameters, "BackendServers"))
     changes = _changes(caller, group, rows_of(caller, group), servers)
-    change_servers(actor=caller.actor, group=group, changes=changes)
+    with _in_words_of_instances():
+        change_servers(actor=caller.actor, group=group, changes=changes)
     return _answer(caller, group, weight=str)
 
 
 @action("RemoveBackendServers")
 def remove_backend_servers(caller: Caller, parameters: Parameters) -> Payload:
-    """Take servers out; those that are not there are ignored."""
+    """Take servers out; those that are not there are ignored.
+
+    Terraform calls without the list when it has sent all of them (slb-rpc-api.md section 6.3).
+    """
     group = find_default_group(caller, parameters, Right.CHANGE)
-    parameters.text("BackendServers")
     listed = read_server_ids(parameters, "BackendServers")
     rows = rows_of(caller, group)
     gone = [row for each in listed for row in rows_meant(rows, each, with_port=False)]
@@ -69,6 +76,17 @@ def _changes(
         if not meant:
             unknown.append(each)
     return ServerChanges(edit=edits, add=new_servers(caller, group, unknown))
+
+
+@contextmanager
+def _in_words_of_instances() -> Iterator[None]:
+    """Give an unknown server the code that it has here; with groups another one is usual."""
+    try:
+        yield
+    except BalancerError as error:
+        if error.code not in ("server_not_found", "other_region"):
+            raise
+        raise RpcError("InvalidServerId.NotFound", error.message) from None
 
 
 def _answer(caller: Caller, group: ServerGroup, *, weight: Callable[[int], Any]) -> Payload:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from balancer.choices import TaggedResource
 from balancer.models import Listener
 from balancer.rights import Right
+from balancer.rpc.dry_run import can_run_dry
 from balancer.rpc.errors import RpcError
 from balancer.rpc.finding import (
     NO_LISTENER,
@@ -58,16 +59,19 @@ DEFAULTS: Final[Mapping[Protocol, Mapping[str, Any]]] = {
     Protocol.HTTP: {"check_expected_classes": "2", "gzip_enabled": True},
     Protocol.HTTPS: {"check_expected_classes": "2", "gzip_enabled": True, "http2_enabled": True},
 }
+DEFAULTS_OF_REDIRECT: Final[Mapping[str, Any]] = {"check_enabled": False}
+"""A listener that only sends its clients on has no servers to check."""
 
 
 def _create(caller: Caller, parameters: Parameters, protocol: Protocol) -> Payload:
     load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
     port = listener_port(parameters)
-    for name in NEEDED[protocol]:
-        parameters.text(name)
     redirect = _read_redirect(parameters, protocol)
+    if not redirect:
+        for name in NEEDED[protocol]:
+            parameters.text(name)
     options = {
-        **DEFAULTS[protocol],
+        **(DEFAULTS_OF_REDIRECT if redirect else DEFAULTS[protocol]),
         **_read_options(caller, parameters, protocol),
         **redirect,
         **read_new_groups(caller, parameters, protocol, redirects=bool(redirect)),
@@ -99,7 +103,7 @@ def _set(caller: Caller, parameters: Parameters, protocol: Protocol) -> Payload:
             "Operation Denied. The HTTP listener does not support this action.",
         )
     changes = {
-        **_read_options(caller, parameters, protocol),
+        **_read_options(caller, parameters, protocol, is_guarded=listener.access_enabled),
         **read_group_changes(caller, parameters, listener),
     }
     if changes:
@@ -111,9 +115,11 @@ def _describe(caller: Caller, parameters: Parameters, protocol: Protocol) -> Pay
     return listener_payload(caller, find_listener(caller, parameters, Right.VIEW, protocol))
 
 
-def _read_options(caller: Caller, parameters: Parameters, protocol: Protocol) -> dict[str, Any]:
+def _read_options(
+    caller: Caller, parameters: Parameters, protocol: Protocol, *, is_guarded: bool = False
+) -> dict[str, Any]:
     options = read_options(parameters, (*HEAD, DESCRIPTION, *CONFIG_OF_PROTOCOL[protocol]))
-    options |= read_access(caller, parameters)
+    options |= read_access(caller, parameters, is_on=is_guarded)
     if protocol == Protocol.HTTPS:
         options |= read_certificates(caller, parameters)
     return options
@@ -152,24 +158,28 @@ def create_https(caller: Caller, parameters: Parameters) -> Payload:
 
 
 @action("SetLoadBalancerTCPListenerAttribute")
+@can_run_dry
 def set_tcp(caller: Caller, parameters: Parameters) -> Payload:
     """Change a TCP listener."""
     return _set(caller, parameters, Protocol.TCP)
 
 
 @action("SetLoadBalancerUDPListenerAttribute")
+@can_run_dry
 def set_udp(caller: Caller, parameters: Parameters) -> Payload:
     """Change a UDP listener."""
     return _set(caller, parameters, Protocol.UDP)
 
 
 @action("SetLoadBalancerHTTPListenerAttribute")
+@can_run_dry
 def set_http(caller: Caller, parameters: Parameters) -> Payload:
     """Change an HTTP listener."""
     return _set(caller, parameters, Protocol.HTTP)
 
 
 @action("SetLoadBalancerHTTPSListenerAttribute")
+@can_run_dry
 def set_https(caller: Caller, parameters: Parameters) -> Payload:
     """Change an HTTPS listener."""
     return _set(caller, parameters, Protocol.HTTPS)

@@ -1,24 +1,24 @@
 """Instances: create, look at, name, start and stop, protect, change, delete."""
 
-from typing import Any, Final
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
 
-from balancer.choices import AddressType, LoadBalancerStatus, TaggedResource
-from balancer.exceptions import NotFound
+from balancer.choices import AddressType, LoadBalancerStatus
+from balancer.domain.networks import read_address
+from balancer.exceptions import Invalid, NotFound
 from balancer.models import LoadBalancer, VSwitch, Zone
 from balancer.rights import Right
 from balancer.rpc.billing import read_billing
 from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.finding import find_load_balancer, find_region
-from balancer.rpc.instances import NETWORK_TYPES, attribute_payload, list_payload
+from balancer.rpc.instance_filters import filtered_load_balancers
+from balancer.rpc.instances import attribute_payload, list_payload
 from balancer.rpc.parameters import Parameters, bad_value
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
-from balancer.rpc.tags import ids_with_tags, read_new_tags, read_old_tags, read_tag_pairs
-from balancer.selectors.inventory import get_vswitch, get_zone
-from balancer.selectors.load_balancers import list_load_balancers
+from balancer.rpc.tags import read_new_tags
+from balancer.selectors.inventory import get_vswitch, get_zone, list_vpcs
 from balancer.services.idempotency import MAX_KEY_CHARACTERS, answer_once
 from balancer.services.load_balancers import (
     create_load_balancer,
@@ -37,7 +37,6 @@ from balancer.services.specifications import (
 )
 from balancer.services.tags import set_tags
 
-MAX_FILTER_VALUES: Final = 10
 MAX_PAGE, MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE = 1000, 100, 10
 CONSOLE_PROTECTION, NO_PROTECTION = "ConsoleProtection", "NonProtection"
 _PROTECTIONS = {CONSOLE_PROTECTION.lower(): True, NO_PROTECTION.lower(): False}
@@ -85,7 +84,7 @@ def _create(caller: Caller, parameters: Parameters) -> dict[str, Any]:
         name=parameters.optional("LoadBalancerName") or "",
         primary_zone=_find_zone(caller, parameters, "MasterZoneId"),
         backup_zone=_find_zone(caller, parameters, "SlaveZoneId"),
-        address=parameters.optional("Address"),
+        address=_read_address(parameters),
         address_type=address_type or AddressType.INTERNET,
         vswitch=vswitch,
         specification=_specification(parameters, billing),
@@ -126,7 +125,7 @@ def describe_load_balancers(caller: Caller, parameters: Parameters) -> Payload:
         raise missing("RegionId")
     page = parameters.integer("PageNumber", minimum=1, maximum=MAX_PAGE) or 1
     size = parameters.integer("PageSize", minimum=1, maximum=MAX_PAGE_SIZE) or DEFAULT_PAGE_SIZE
-    rows = _filtered(caller, parameters)
+    rows = filtered_load_balancers(caller, parameters)
     chosen = list(rows[(page - 1) * size : page * size])
     return {
         "PageNumber": page,
@@ -253,11 +252,21 @@ def _protect(caller: Caller, load_balancer: LoadBalancer, parameters: Parameters
     )
 
 
+def _read_address(parameters: Parameters) -> str | None:
+    address = parameters.optional("Address")
+    if address is None:
+        return None
+    try:
+        return read_address(address, field="Address")
+    except Invalid:
+        raise bad_value("Address", "an IPv4 address", address) from None
+
+
 def _find_vswitch(caller: Caller, parameters: Parameters) -> VSwitch | None:
     vpc_id, vswitch_id = parameters.optional("VpcId"), parameters.optional("VSwitchId")
     if vswitch_id is None:
-        if vpc_id is not None and parameters.optional("AddressType") == AddressType.INTRANET:
-            raise RpcError("MissingParam.VSwitchId", "A VPC instance needs a VSwitchId.")
+        if vpc_id is not None:
+            _check_vpc(caller, parameters, vpc_id)
         return None
     try:
         vswitch = get_vswitch(user=caller.user, right=Right.VIEW, vswitch_id=vswitch_id)
@@ -269,6 +278,16 @@ def _find_vswitch(caller: Caller, parameters: Parameters) -> VSwitch | None:
     return vswitch
 
 
+def _check_vpc(caller: Caller, parameters: Parameters, vpc_id: str) -> None:
+    """Raise unless the VPC is there; one alone is enough for an instance in the internet only."""
+    region = find_region(caller, parameters)
+    vpcs = list_vpcs(user=caller.user, region_id=region.public_id)
+    if not vpcs.filter(public_id=vpc_id).exists():
+        raise RpcError("InvalidVpcId.NotExist", "The specified VpcId does not exist.")
+    if parameters.choice("AddressType", _ADDRESS_TYPES) == AddressType.INTRANET:
+        raise RpcError("MissingParam.VSwitchId", "A VPC instance needs a VSwitchId.")
+
+
 def _find_zone(caller: Caller, parameters: Parameters, name: str) -> Zone | None:
     zone_id = parameters.optional(name)
     if zone_id is None:
@@ -277,79 +296,3 @@ def _find_zone(caller: Caller, parameters: Parameters, name: str) -> Zone | None
         return get_zone(user=caller.user, right=Right.VIEW, zone_id=zone_id)
     except NotFound:
         raise bad_value(name, "a zone of the region", zone_id) from None
-
-
-# --- filters of the list -------------------------------------------------------------------------
-
-_PLAIN_FILTERS: Final = {
-    "LoadBalancerStatus": "status",
-    "Address": "address",
-    "AddressType": "address_type",
-    "VpcId": "vpc__public_id",
-    "VSwitchId": "vswitch__public_id",
-    "MasterZoneId": "primary_zone__public_id",
-    "SlaveZoneId": "backup_zone__public_id",
-}
-_LIST_FILTERS: Final = {"LoadBalancerId": "public_id", "LoadBalancerName": "name"}
-
-
-def _filtered(caller: Caller, parameters: Parameters) -> QuerySet[LoadBalancer]:
-    region = find_region(caller, parameters)
-    rows = list_load_balancers(user=caller.user, region_id=region.public_id)
-    for name, column in _PLAIN_FILTERS.items():
-        if (value := parameters.optional(name)) is not None:
-            rows = rows.filter(**{column: value})
-    for name, column in _LIST_FILTERS.items():
-        if name in parameters:
-            rows = rows.filter(**{f"{column}__in": _values(parameters, name)})
-    if (network := parameters.optional("NetworkType")) is not None:
-        rows = rows.filter(network_type=NETWORK_TYPES.get(network.lower(), ""))
-    rows = _billed(rows, parameters)
-    return _tagged(caller, _serving(rows, parameters), parameters)
-
-
-def _values(parameters: Parameters, name: str) -> list[str]:
-    values = parameters.commas(name)
-    if len(values) > MAX_FILTER_VALUES:
-        raise RpcError("InvalidParameter", f"{name} may name {MAX_FILTER_VALUES} at most.")
-    return values
-
-
-def _billed(rows: QuerySet[LoadBalancer], parameters: Parameters) -> QuerySet[LoadBalancer]:
-    """Filter by prices; what nobody has said is the usual."""
-    said = read_billing(parameters)
-    for name, usual in (("internet_charge_type", "paybytraffic"), ("pay_type", "PayOnDemand")):
-        if name in said:
-            same = Q(**{f"billing__{name}": said[name]})
-            unsaid = Q(**{f"billing__{name}__isnull": True})
-            rows = rows.filter(same | unsaid if said[name] == usual else same)
-    if parameters.optional("AddressIPVersion") == "ipv6":
-        return rows.none()
-    if group_id := parameters.optional("ResourceGroupId"):
-        rows = rows.filter(billing__resource_group_id=group_id)
-    return rows
-
-
-def _serving(rows: QuerySet[LoadBalancer], parameters: Parameters) -> QuerySet[LoadBalancer]:
-    """Keep the instances that have one of the servers, by id or address."""
-    if server_id := parameters.optional("ServerId"):
-        rows = rows.filter(
-            Q(server_groups__servers__ecs_instance__public_id=server_id)
-            | Q(server_groups__servers__interface_address__interface__public_id=server_id)
-            | Q(server_groups__servers__idc_server__public_id=server_id)
-        ).distinct()
-    if addresses := _values(parameters, "ServerIntranetAddress"):
-        rows = rows.filter(
-            Q(server_groups__servers__ecs_instance__private_address__in=addresses)
-            | Q(server_groups__servers__interface_address__address__in=addresses)
-            | Q(server_groups__servers__idc_server__address__in=addresses)
-        ).distinct()
-    return rows
-
-
-def _tagged(
-    caller: Caller, rows: QuerySet[LoadBalancer], parameters: Parameters
-) -> QuerySet[LoadBalancer]:
-    pairs = read_tag_pairs(parameters) + read_old_tags(parameters, "InvalidTag")
-    ids = ids_with_tags(caller, TaggedResource.LOAD_BALANCER, pairs)
-    return rows if ids is None else rows.filter(public_id__in=ids)

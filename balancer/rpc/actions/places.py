@@ -1,6 +1,6 @@
 """Regions and zones."""
 
-from typing import Any
+from typing import Any, Final
 
 from balancer.models import Zone
 from balancer.rpc.errors import missing
@@ -9,6 +9,9 @@ from balancer.rpc.parameters import Parameters
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
 from balancer.selectors.inventory import list_regions, list_zones
+
+ADDRESS_TYPES: Final = ("classic_internet", "vpc")
+IP_VERSION: Final = "ipv4"
 
 
 @action("DescribeRegions")
@@ -50,10 +53,13 @@ def describe_zones(caller: Caller, parameters: Parameters) -> Payload:
 def describe_available_resource(caller: Caller, parameters: Parameters) -> Payload:
     """List the pairs of zones that an instance can stand in, and the addresses it can have."""
     zones = _zones(caller, parameters)
+    kind, version = parameters.optional("AddressType"), parameters.optional("AddressIPVersion")
     resources = [
-        {"AddressType": kind, "AddressIPVersion": "ipv4"} for kind in ("classic_internet", "vpc")
+        {"AddressType": each, "AddressIPVersion": IP_VERSION}
+        for each in ADDRESS_TYPES
+        if kind in (None, each) and version in (None, IP_VERSION)
     ]
-    pairs = [(each, other) for each in zones for other in zones if other != each]
+    pairs = [(each, other) for each in zones for other in zones if resources and other != each]
     return {
         "AvailableResources": {
             "AvailableResource": [

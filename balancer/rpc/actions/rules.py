@@ -9,6 +9,7 @@ from django.db import transaction
 from balancer.exceptions import BalancerError, Conflict, Invalid
 from balancer.models import ForwardingRule, Listener, ServerGroup
 from balancer.rights import Right
+from balancer.rpc.dry_run import can_run_dry
 from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.finding import find_listener, named_protocol, named_region_id, or_refuse
 from balancer.rpc.options import RULE_OPTIONS, read_options, write_options
@@ -33,6 +34,7 @@ CODE_OF_FIELD: Final = {"domain": "DomainMalformed", "path": "UrlMalformed"}
 
 
 @action("CreateRules")
+@can_run_dry
 @transaction.atomic
 def create_rules(caller: Caller, parameters: Parameters) -> Payload:
     """Create up to ten rules of a listener, all or none."""
@@ -42,7 +44,7 @@ def create_rules(caller: Caller, parameters: Parameters) -> Payload:
     if not members:
         raise missing("RuleList")
     if len(members) > MAX_PER_CALL:
-        raise RpcError("RuleListMalformed", f"A call may create {MAX_PER_CALL} rules at most.")
+        raise RpcError("TooManyRules", f"A call may create {MAX_PER_CALL} rules at most.")
     rules = [_create(caller, listener, each) for each in members]
     return {
         "Rules": {"Rule": [{"RuleId": each.public_id, "RuleName": each.name} for each in rules]}
@@ -50,6 +52,7 @@ def create_rules(caller: Caller, parameters: Parameters) -> Payload:
 
 
 @action("SetRule")
+@can_run_dry
 def set_rule(caller: Caller, parameters: Parameters) -> Payload:
     """Change a rule's name, group, or settings of its own."""
     rule = _find(caller, parameters, Right.CHANGE)

@@ -1,12 +1,15 @@
 """Tags, in the newer way for every kind of resource and in the older one for instances."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from balancer.choices import TaggedResource
-from balancer.exceptions import NotFound
+from balancer.exceptions import BalancerError, NotFound
 from balancer.models import Listener
 from balancer.rights import Right
-from balancer.rpc.errors import RpcError, missing
+from balancer.rpc.errors import RpcError
 from balancer.rpc.finding import find_load_balancer, find_region, or_refuse
 from balancer.rpc.parameters import Parameters, bad_value
 from balancer.rpc.parts import MAX_PAGE, read_token, write_token
@@ -42,7 +45,7 @@ def tag_resources(caller: Caller, parameters: Parameters) -> Payload:
     ids = _read_ids(parameters)
     tags = read_new_tags(parameters)
     if not tags:
-        raise RpcError("MissingParam.TagKey", "The param MissingParam.TagKey is missing.")
+        raise RpcError("MissingParam.TagKey", "The param TagKey is missing.")
     resources = [_find(caller, resource_type, each) for each in ids]
     set_tags(actor=caller.actor, resources=resources, tags=tags)
     return {}
@@ -57,7 +60,7 @@ def untag_resources(caller: Caller, parameters: Parameters) -> Payload:
     if len(keys) > 20:
         raise RpcError("SizeLimitExceeded.TagKey", "A call may have at most 20 tag keys.")
     if not keys and not parameters.boolean("All"):
-        raise RpcError("MissingParam.TagKey", "The param MissingParam.TagKey is missing.")
+        raise RpcError("MissingParam.TagKey", "The param TagKey is missing.")
     resources = [_find(caller, resource_type, each) for each in ids]
     remove_tags(actor=caller.actor, resources=resources, keys=keys or None)
     return {}
@@ -107,7 +110,8 @@ def add_tags(caller: Caller, parameters: Parameters) -> Payload:
     """Put tags on one instance, in the older way."""
     load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
     tags = as_new_tags(_read_old(parameters))
-    set_tags(actor=caller.actor, resources=[load_balancer], tags=tags)
+    with _in_older_words():
+        set_tags(actor=caller.actor, resources=[load_balancer], tags=tags)
     return {}
 
 
@@ -135,23 +139,50 @@ def describe_tags(caller: Caller, parameters: Parameters) -> Payload:
         resource_ids=instances.order_by().values("public_id"),
     )
     wanted = {(pair.key, pair.value) for pair in read_old_tags(parameters)}
-    found = [row for row in rows if not wanted or {row[:2], (row[0], None)} & wanted]
+    found: list[dict[str, Any]] = [
+        {"TagKey": key, "TagValue": value, "InstanceCount": count}
+        for key, value, count in rows
+        if not wanted or {(key, value), (key, None)} & wanted
+    ]
+    if parameters.boolean("DistinctKey"):
+        found = _by_key(found)
     return {
         "PageNumber": page,
         "PageSize": size,
         "TotalCount": len(found),
-        "TagSets": {
-            "TagSet": [
-                {"TagKey": key, "TagValue": value, "InstanceCount": count}
-                for key, value, count in found[(page - 1) * size : page * size]
-            ]
-        },
+        "TagSets": {"TagSet": found[(page - 1) * size : page * size]},
     }
+
+
+def _by_key(sets: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each key once, without values; an instance has a key once, so counts add up."""
+    counts: Counter[str] = Counter()
+    for each in sets:
+        counts[each["TagKey"]] += each["InstanceCount"]
+    return [{"TagKey": key, "InstanceCount": count} for key, count in counts.items()]
+
+
+CODE_OF_OLDER_REFUSAL: Final = {
+    "invalid_tag_key": "InvalidParameter.TagKey",
+    "invalid_tag_value": "InvalidParameter.TagValue",
+    "quota_exceeded": "TagCountLimit",
+}
+
+
+@contextmanager
+def _in_older_words() -> Iterator[None]:
+    """Give refusals the codes of the older actions (section 3.11)."""
+    try:
+        yield
+    except BalancerError as error:
+        if error.code not in CODE_OF_OLDER_REFUSAL:
+            raise
+        raise RpcError(CODE_OF_OLDER_REFUSAL[error.code], error.message) from None
 
 
 def _read_old(parameters: Parameters) -> list[Any]:
     if "Tags" not in parameters:
-        raise missing("Tags")
+        raise RpcError("MissingParameter.Tags", "The parameter Tags is missing.")
     pairs = read_old_tags(parameters)
     if len(pairs) > MAX_OLD_TAGS:
         raise RpcError("TagCountLimit", f"A call may have at most {MAX_OLD_TAGS} tags.")

@@ -85,10 +85,10 @@ def set_vserver_group_attribute(caller: Caller, parameters: Parameters) -> Paylo
 
 @action("AddVServerGroupBackendServers")
 def add_vserver_group_backend_servers(caller: Caller, parameters: Parameters) -> Payload:
-    """Add servers to a group."""
+    """Add servers to a group; without a list, as Terraform's last call is, there is no change."""
     group = find_vserver_group(caller, parameters, Right.CHANGE)
-    listed = _read_needed(parameters)
-    add_servers(actor=caller.actor, group=group, servers=new_servers(caller, group, listed))
+    servers = new_servers(caller, group, _read(parameters))
+    add_servers(actor=caller.actor, group=group, servers=servers)
     return _answer(caller, group)
 
 
@@ -96,7 +96,7 @@ def add_vserver_group_backend_servers(caller: Caller, parameters: Parameters) ->
 def remove_vserver_group_backend_servers(caller: Caller, parameters: Parameters) -> Payload:
     """Take servers out of a group by id and port; those that are not there are ignored."""
     group = find_vserver_group(caller, parameters, Right.CHANGE)
-    ids = _ids(rows_of(caller, group), _read_needed(parameters))
+    ids = _ids(rows_of(caller, group), _read(parameters))
     remove_servers(actor=caller.actor, group=group, server_ids=ids)
     return _answer(caller, group)
 
@@ -167,11 +167,6 @@ def describe_vserver_group_attribute(caller: Caller, parameters: Parameters) -> 
 
 def _read(parameters: Parameters) -> list[ListedServer]:
     return read_servers(parameters, "BackendServers", most=MAX_PER_GROUP_CALL)
-
-
-def _read_needed(parameters: Parameters) -> list[ListedServer]:
-    parameters.text("BackendServers")
-    return _read(parameters)
 
 
 def _ids(rows: Sequence[BackendServer], listed: Sequence[ListedServer]) -> set[str]:

@@ -189,3 +189,17 @@ def test_domains_have_certificates_of_their_own(rpc, listen, upload):
     with pytest.raises(Refused) as refusal:
         rpc.call("DescribeDomainExtensionAttribute", **one)
     assert "NotFound" in refusal.value.code
+
+
+def test_redirecting_listener_needs_no_health_check(rpc, lb, listen):  # sections 3.2, 5.6
+    at = {"LoadBalancerId": lb, "ListenerPort": 8081}
+    rpc.call("CreateLoadBalancerHTTPListener", ListenerForward="on", ForwardPort=443, **at)
+    shown = rpc.call("DescribeLoadBalancerHTTPListenerAttribute", **at)
+    assert (shown["ListenerForward"], shown["ForwardPort"]) == ("on", 443)
+    assert shown["HealthCheck"] == "off"
+
+
+def test_unknown_tls_policy_has_its_own_code(rpc, listen):  # section 3.4
+    with pytest.raises(Refused) as refusal:
+        rpc.call("SetLoadBalancerHTTPSListenerAttribute", TLSCipherPolicy="best", **listen)
+    assert (refusal.value.status, refusal.value.code) == (400, "InvalidTLSPolicyId.NotExist")

@@ -222,10 +222,14 @@ def test_bad_options_are_refused_and_nothing_is_stored(listen, protocol, given, 
 def test_port_belongs_to_one_stream_and_one_datagram_listener(listen, rpc, lb):
     listen("TCP")
     listen("UDP")
-    for protocol in ("TCP", "UDP", "HTTP"):
+    for protocol, code in (
+        ("TCP", "ListenerAlreadyExists"),
+        ("UDP", "ListenerAlreadyExists"),
+        ("HTTP", "InvalidParameter.ListenerPortConflict"),
+    ):
         with pytest.raises(Refused) as refusal:
             listen(protocol)
-        assert refusal.value.code == "ListenerAlreadyExists"
+        assert (refusal.value.status, refusal.value.code) == (400, code)
     both = {"LoadBalancerId": lb, "ListenerPort": 443}
     for name in ("StartLoadBalancerListener", "DeleteLoadBalancerListener", "DescribeHealthStatus"):
         with pytest.raises(Refused) as refusal:
@@ -344,6 +348,21 @@ def test_access_lists_are_named_by_id(listen, rpc, lb):
     assert listen.show("TCP")["AclStatus"] == "off"
 
 
+def test_kind_of_access_control_changes_alone_while_it_is_on(listen, rpc, lb):  # section 3.2
+    acl = rpc.call("CreateAccessControlList", AclName="a")["AclId"]
+    listen("TCP", AclStatus="on", AclType="white", AclId=acl)
+    change = {"LoadBalancerId": lb, "ListenerPort": 443, "AclType": "black"}
+    rpc.call("SetLoadBalancerTCPListenerAttribute", **change)
+    shown = listen.show("TCP")
+    assert (shown["AclStatus"], shown["AclType"], shown["AclId"]) == ("on", "black", acl)
+
+
+def test_lists_of_ipv6_networks_are_refused(rpc, estate):
+    with pytest.raises(Refused) as refusal:
+        rpc.call("CreateAccessControlList", AclName="a", AddressIPVersion="ipv6")
+    assert refusal.value.code == "InvalidParameter"
+
+
 def test_access_list_holds_networks_with_comments(rpc, estate):
     acl = rpc.call("CreateAccessControlList", AclName="a", **{"Tag.1.Key": "k"})["AclId"]
     entries = [
@@ -426,3 +445,64 @@ def test_every_supported_protocol_has_its_actions():
     for protocol in SUPPORTED_PROTOCOLS:
         for name in ("Create{}Listener", "Set{}ListenerAttribute", "Describe{}ListenerAttribute"):
             assert name.format(f"LoadBalancer{protocol.upper()}") in action_names()
+
+
+def test_groups_must_be_of_the_kind_that_the_parameter_says(listen, estate, group):  # 3.2, 3.8
+    pair = ServerGroup.objects.create(
+        load_balancer=estate.load_balancer, kind="primary_secondary", name="p"
+    ).public_id
+    default = estate.group.public_id
+    gone = "The specified MasterSlaveGroupId does not exist."
+    for protocol, given, code, sentence in (
+        ("TCP", {"VServerGroupId": pair}, "InvalidParam.VServerGroupId", None),
+        ("TCP", {"VServerGroupId": default}, "InvalidParam.VServerGroupId", None),
+        ("HTTP", {"VServerGroupId": pair}, "InvalidParameter.VServerGroupId", None),
+        ("TCP", {"MasterSlaveServerGroupId": group}, "InvalidParameter", gone),
+        ("UDP", {"MasterSlaveServerGroupId": "rsp-none"}, "InvalidParameter", gone),
+    ):
+        with pytest.raises(Refused) as refusal:
+            listen(protocol, **given)
+        assert refusal.value.code == code
+        assert sentence in (None, refusal.value.message)
+
+
+def test_trial_changes_nothing_and_refuses_the_same(listen, rpc, lb):  # section 1.9
+    before = listen("TCP")
+    change = {"LoadBalancerId": lb, "ListenerPort": 443, "DryRun": "True"}
+    answer = rpc.call("SetLoadBalancerTCPListenerAttribute", HealthyThreshold=9, **change)
+    assert set(answer) == {"RequestId"}
+    with pytest.raises(Refused):
+        rpc.call("SetLoadBalancerTCPListenerAttribute", HealthyThreshold=11, **change)
+    after = listen.show("TCP")
+    assert before | {"RequestId": ""} == after | {"RequestId": ""}
+
+
+def test_udp_listener_keeps_clients_at_their_servers(listen, rpc, lb):
+    assert listen("UDP", PersistenceTimeout=60)["PersistenceTimeout"] == 60
+    rpc.call(
+        "SetLoadBalancerUDPListenerAttribute",
+        LoadBalancerId=lb,
+        ListenerPort=443,
+        PersistenceTimeout=0,
+    )
+    assert listen.show("UDP")["PersistenceTimeout"] == 0
+
+
+def test_list_says_how_http_listeners_are_checked(rpc, lb):  # section 3.3
+    (entry,) = rpc.call("DescribeLoadBalancerListeners")["Listeners"]
+    config = entry["HTTPListenerConfig"]
+    assert (config["HealthCheckType"], config["HealthCheckHttpVersion"]) == ("http", "http1.0")
+
+
+def test_two_groups_stand_in_the_config_of_a_list(listen, rpc, lb):  # section 5.5
+    groups = [rpc.call("CreateVServerGroup", LoadBalancerId=lb)["VServerGroupId"] for _ in range(2)]
+    named = dict(zip(("MasterServerGroupId", "SlaveServerGroupId"), groups, strict=True))
+    failover = {"MasterSlaveModeEnabled": "true", "FailoverThreshold": 1, **named}
+    shown = listen("TCP", **failover)
+    assert named.items() <= shown.items()
+    assert "WorkingServerGroupId" not in shown  # it serves nobody yet
+    rpc.call("StartLoadBalancerListener", LoadBalancerId=lb, ListenerPort=443)
+    assert listen.show("TCP")["WorkingServerGroupId"] == groups[0]
+    listed = rpc.call("DescribeLoadBalancerListeners", ListenerProtocol="tcp")["Listeners"][0]
+    assert named.items() <= listed["TCPListenerConfig"].items()
+    assert "MasterServerGroupId" not in listed

@@ -130,3 +130,11 @@ def test_list_must_be_readable(rpc, estate):
             RuleList="[{",
         )
     assert refusal.value.code == "RuleListMalformed"
+
+
+def test_trial_stores_no_rule_and_changes_none(rpc, create, group):  # section 1.9
+    assert set(create(rule(group), DryRun="true")) == {"RequestId"}
+    assert not ForwardingRule.objects.exists()
+    (made,) = create(rule(group))["Rules"]["Rule"]
+    rpc.call("SetRule", RuleId=made["RuleId"], RuleName="other", DryRun="true")
+    assert ForwardingRule.objects.get().name == "r"

@@ -89,10 +89,12 @@ def test_removal_matches_ids_and_ignores_strangers(estate, rpc, lb, shape):
 @pytest.mark.parametrize(
     ("members", "code"),
     [
-        ([{"ServerId": "i-none"}], "InvalidServerId.NotExist"),
+        ([{"ServerId": "i-none"}], "InvalidServerId.NotFound"),
         ([{"Weight": 1}], "BackendServersMalformed"),
         ([{"ServerId": ["x"]}], "BackendServersMalformed"),
-        ([{"ServerId": "x", "Weight": [1]}], "BackendServersMalformed"),
+        ([{"ServerId": "x", "Weight": [1]}], "InvalidWeight.Malformed"),
+        ([{"ServerId": "x", "Weight": 1.5}], "InvalidWeight.Malformed"),
+        ([{"ServerId": "x", "Weight": True}], "InvalidWeight.Malformed"),
         ([{"ServerId": "x", "Type": "eci"}], "BackendServer.InvalidType"),
         ([{"ServerId": "0", "Weight": 101}], "InvalidWeight.Malformed"),
         ([{"ServerId": "0", "Weight": "many"}], "InvalidWeight.Malformed"),
@@ -369,3 +371,19 @@ def test_older_clients_mark_the_secondary_as_backup(estate, rpc, lb, ids):
     )
     members = made["MasterSlaveBackendServers"]["MasterSlaveBackendServer"]
     assert [each["ServerType"] for each in members] == ["Master", "Slave"]
+
+
+def test_last_call_of_a_loop_over_twenties_has_no_list(estate, rpc, lb):  # sections 6.3, 6.4
+    for name in ("AddBackendServers", "SetBackendServers", "RemoveBackendServers"):
+        assert len(weights(rpc.call(name, LoadBalancerId=lb))) == 3
+    group = rpc.call("CreateVServerGroup", LoadBalancerId=lb)["VServerGroupId"]
+    for name in ("AddVServerGroupBackendServers", "RemoveVServerGroupBackendServers"):
+        assert weights(rpc.call(name, VServerGroupId=group)) == {}
+
+
+def test_unknown_server_of_a_vserver_group_has_its_own_code(estate, rpc, lb):  # section 3.7
+    group = rpc.call("CreateVServerGroup", LoadBalancerId=lb)["VServerGroupId"]
+    listed = json.dumps([{"ServerId": "i-none", "Port": 80}])
+    with pytest.raises(Refused) as refusal:
+        rpc.call("AddVServerGroupBackendServers", VServerGroupId=group, BackendServers=listed)
+    assert (refusal.value.status, refusal.value.code) == (400, "InvalidServerId.NotExist")

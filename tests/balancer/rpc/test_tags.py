@@ -127,3 +127,24 @@ def test_older_calls_tag_instances(rpc, lb):
     assert rpc.call("DescribeTags", RegionId="cn-test", LoadBalancerId=lb)["TotalCount"] == 1
     with pytest.raises(Refused):
         rpc.call("AddTags", LoadBalancerId=lb)
+
+
+def test_older_actions_have_their_own_codes(rpc, lb):  # section 3.11
+    for given, code in (
+        ({}, "MissingParameter.Tags"),
+        ({"Tags": '[{"TagKey":"acs:x","TagValue":""}]'}, "InvalidParameter.TagKey"),
+        ({"Tags": '[{"TagKey":"x","TagValue":"http://"}]'}, "InvalidParameter.TagValue"),
+    ):
+        with pytest.raises(Refused) as refusal:
+            rpc.call("AddTags", LoadBalancerId=lb, **given)
+        assert (refusal.value.status, refusal.value.code) == (400, code)
+
+
+def test_older_list_names_each_key_once_when_asked(rpc, lb):
+    other = rpc.call("CreateLoadBalancer", RegionId="cn-test")["LoadBalancerId"]
+    for each, value in ((lb, "1"), (other, "2")):
+        tags = f'[{{"TagKey":"a","TagValue":"{value}"}}]'
+        rpc.call("AddTags", LoadBalancerId=each, Tags=tags)
+    assert rpc.call("DescribeTags", RegionId="cn-test")["TotalCount"] == 2
+    listed = rpc.call("DescribeTags", RegionId="cn-test", DistinctKey="true")
+    assert listed["TagSets"]["TagSet"] == [{"TagKey": "a", "InstanceCount": 2}]

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
-from balancer.models import AccessKey, Activity, LoadBalancer, RequestNonce
+from balancer.models import AccessKey, Activity, LoadBalancer, RequestNonce, Zone
 from balancer.rights import Role
 from balancer.rpc.registry import NOT_OFFERED
 from tests.balancer.rpc.caller import RpcClient, sign
@@ -241,6 +242,25 @@ def test_unknown_and_unsupported_actions_are_not_found(estate, rpc, name):
     assert refusal(answer) == (404, "InvalidAction.NotFound")
 
 
+@pytest.mark.parametrize("place", ["query", "body", "body without a type"])
+def test_signed_call_without_an_action_is_told_so(estate, rpc, place):  # section 1.7
+    given = rpc.parameters("DescribeRegions", Action=None)
+    kind = "" if place == "body without a type" else "application/x-www-form-urlencoded"
+    if place == "query":
+        answer = Client().post(f"/?{urlencode(given)}", "", content_type=kind)
+    else:
+        answer = Client().post("/", urlencode(given), content_type=kind)
+    assert refusal(answer) == (400, "MissingParameter")
+    assert '"Action"' in answer.json()["Message"]
+
+
+def test_signed_headers_without_an_action_are_told_so(estate, rpc):
+    headers = acs3(rpc, "DescribeRegions", {})
+    del headers["x-acs-action"]
+    answer = Client().post("/", "", content_type="text/plain", headers=headers)
+    assert refusal(answer) == (400, "MissingParameter")
+
+
 def test_other_methods_are_refused(estate, rpc):
     given = rpc.parameters("DescribeRegions")
     assert refusal(Client().put(f"/?{urlencode(given)}")) == (403, "UnsupportedHTTPMethod")
@@ -284,6 +304,31 @@ def test_a_browser_goes_on_to_the_console(estate):
     answer = Client().get("/")
     assert answer.status_code == 302
     assert answer["Location"].startswith("/login/")
+
+
+def test_database_that_cannot_be_written_is_worth_another_try(estate, rpc, monkeypatch):
+    def fail(*arguments):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("balancer.rpc.views.authenticate", fail)
+    answer = rpc.send("DescribeRegions")
+    assert refusal(answer) == (503, "ServiceUnavailable")
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_available_resources_are_filtered(estate, rpc):  # section 3.10
+    Zone.objects.create(region=estate.zone.region, public_id="cn-test-b", name="B")
+    for given, pairs in (
+        ({}, 2),
+        ({"AddressType": "vpc", "AddressIPVersion": "ipv4"}, 2),
+        ({"AddressIPVersion": "ipv6"}, 0),
+    ):
+        answer = rpc.call("DescribeAvailableResource", RegionId="cn-test", **given)
+        found = answer["AvailableResources"]["AvailableResource"]
+        assert len(found) == pairs
+    answer = rpc.call("DescribeAvailableResource", RegionId="cn-test", AddressType="vpc")
+    offered = answer["AvailableResources"]["AvailableResource"][0]["SupportResources"]
+    assert offered == {"SupportResource": [{"AddressType": "vpc", "AddressIPVersion": "ipv4"}]}
 
 
 def test_bug_is_told_in_the_form_of_this_api(estate, rpc, monkeypatch):
