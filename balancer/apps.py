@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 
@@ -20,3 +21,9 @@ class BalancerConfig(AppConfig):
 
         configure_limits(settings.OPENCLB_LIMITS)
         post_migrate.connect(grant_role_permissions, dispatch_uid="role permissions")
+
+
+class RoleAdminConfig(AdminConfig):
+    """The Django admin with a door of our own."""
+
+    default_site = "balancer.admin_site.RoleAdminSite"

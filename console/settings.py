@@ -113,8 +113,8 @@ X_FRAME_OPTIONS = "DENY"
 INSTALLED_APPS = [
     "axes",
     "balancer.apps.BalancerConfig",
+    "balancer.apps.RoleAdminConfig",
     "console",
-    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

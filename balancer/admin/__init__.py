@@ -9,6 +9,7 @@ from balancer.admin import (  # noqa: F401  (importing registers)
     inventory,
     listeners,
     load_balancers,
+    people,
     personal,
     records,
     server_groups,

@@ -69,6 +69,19 @@ class RightsMixin(AnyAdmin):
         return has_right(request.user, self.write_right)
 
 
+class OwnRowsMixin(AnyAdmin):
+    """Rows of single people: everyone sees their own, administrators all of them."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return what the user may see."""
+        rows = super().get_queryset(request)
+        return rows if has_right(request.user, Right.ADMINISTER) else self.own(rows, request.user)
+
+    def own(self, rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
+        """Return the rows that are the user's."""
+        return rows.filter(user=user)
+
+
 class ReadOnlyMixin(RightsMixin):
     """The system owns these rows: they are shown and never edited."""
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from balancer.actors import Actor
-from balancer.admin.base import ServiceAdmin, actor_of
+from balancer.admin.base import OwnRowsMixin, ServiceAdmin, actor_of
 from balancer.models import AccessKey, ApiToken
 from balancer.rights import Right
 from balancer.services.credentials import (
@@ -21,7 +21,7 @@ from balancer.services.credentials import (
 )
 
 
-class CredentialAdmin(ServiceAdmin):
+class CredentialAdmin(OwnRowsMixin, ServiceAdmin):
     """What tokens and keys have in common here."""
 
     write_right = Right.ADMINISTER

@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin
 
 from balancer.actors import Actor
-from balancer.admin.base import ReadOnlyAdmin, ServiceAdmin
+from balancer.admin.base import OwnRowsMixin, ReadOnlyAdmin, ServiceAdmin
 from balancer.models import Draft, UserPreference
 from balancer.rights import Right
 from balancer.services.preferences import update_preference
 
 
 @admin.register(Draft)
-class DraftAdmin(ReadOnlyAdmin):
+class DraftAdmin(OwnRowsMixin, ReadOnlyAdmin):
     """Unfinished input of panels and wizards."""
 
     list_display = ["public_id", "user", "kind", "subject_id", "updated_at"]
@@ -22,7 +22,7 @@ class DraftAdmin(ReadOnlyAdmin):
 
 
 @admin.register(UserPreference)
-class UserPreferenceAdmin(ServiceAdmin):
+class UserPreferenceAdmin(OwnRowsMixin, ServiceAdmin):
     """How each user wants the console; an administrator may correct it."""
 
     write_right = Right.ADMINISTER

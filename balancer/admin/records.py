@@ -1,8 +1,11 @@
 """What the system records and observes: shown, never edited."""
 
-from django.contrib import admin
+from typing import Any
 
-from balancer.admin.base import ReadOnlyAdmin
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from balancer.admin.base import OwnRowsMixin, ReadOnlyAdmin
 from balancer.models import (
     Activity,
     HealthFlip,
@@ -94,16 +97,20 @@ class MeasurementAdmin(ReadOnlyAdmin):
 
 
 @admin.register(RequestNonce)
-class RequestNonceAdmin(ReadOnlyAdmin):
+class RequestNonceAdmin(OwnRowsMixin, ReadOnlyAdmin):
     """Nonces of signed requests."""
 
     list_display = ["at", "key_id", "nonce"]
     search_fields = ["key_id", "nonce"]
     date_hierarchy = "at"
 
+    def own(self, rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
+        """Return those of the user's keys."""
+        return rows.filter(key_id__in=user.access_keys.values("key_id"))
+
 
 @admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
+class IdempotencyKeyAdmin(OwnRowsMixin, ReadOnlyAdmin):
     """Clients' own names for requests; the answers themselves stay out of sight."""
 
     list_display = ["created_at", "user", "scope", "key", "status_code"]

@@ -1,6 +1,6 @@
 """Reads of API tokens and access keys: everyone's own, and all of them for administrators."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -9,6 +9,9 @@ from balancer.exceptions import Invalid, NotFound
 from balancer.models import AccessKey, ApiToken
 from balancer.models.credentials import TOKEN_ID_CHARACTERS, TOKEN_ID_PREFIX
 from balancer.rights import Right, check_right, has_right
+from balancer.selectors.finding import visible
+
+Credential = TypeVar("Credential", AccessKey, ApiToken)
 
 
 def find_token(digest: str) -> ApiToken | None:
@@ -23,15 +26,15 @@ def find_token(digest: str) -> ApiToken | None:
 def list_api_tokens(*, user: Any) -> QuerySet[ApiToken]:
     """Return the tokens the user may see."""
     check_right(user, Right.VIEW)
-    tokens = ApiToken.objects.select_related("user").order_by("-created_at", "-pk")
-    return tokens if has_right(user, Right.ADMINISTER) else tokens.filter(user=user)
+    return _seen(ApiToken.objects.select_related("user").order_by("-created_at", "-pk"), user)
 
 
 def get_api_token(*, user: Any, right: Right, token_id: str) -> ApiToken:
     """Return one token the user may see and has the right to use so."""
     digest = token_id.removeprefix(TOKEN_ID_PREFIX)
     is_whole = token_id != digest and len(digest) == TOKEN_ID_CHARACTERS
-    token = list_api_tokens(user=user).filter(digest__startswith=digest).first()
+    tokens = _seen(ApiToken.objects.select_related("user"), user)
+    token = tokens.filter(digest__startswith=digest).first()
     if token is None or not is_whole:
         raise NotFound("not_found", f"There is no API token {token_id}.", id=token_id)
     check_right(user, right)
@@ -41,13 +44,12 @@ def get_api_token(*, user: Any, right: Right, token_id: str) -> ApiToken:
 def list_access_keys(*, user: Any) -> QuerySet[AccessKey]:
     """Return the access keys the user may see."""
     check_right(user, Right.VIEW)
-    keys = AccessKey.objects.select_related("user").order_by("-created_at", "-pk")
-    return keys if has_right(user, Right.ADMINISTER) else keys.filter(user=user)
+    return _seen(AccessKey.objects.select_related("user").order_by("-created_at", "-pk"), user)
 
 
 def get_access_key(*, user: Any, right: Right, key_id: str) -> AccessKey:
     """Return one access key the user may see and has the right to use so."""
-    key = list_access_keys(user=user).filter(key_id=key_id).first()
+    key = _seen(AccessKey.objects.select_related("user"), user).filter(key_id=key_id).first()
     if key is None:
         raise NotFound("not_found", f"There is no access key {key_id}.", id=key_id)
     check_right(user, right)
@@ -73,3 +75,8 @@ def find_access_key(key_id: str) -> AccessKey | None:
     if "\0" in key_id:
         return None  # PostgreSQL refuses a NUL in any text; no id has one
     return AccessKey.objects.filter(key_id=key_id).select_related("user").first()
+
+
+def _seen(rows: QuerySet[Credential], user: Any) -> QuerySet[Credential]:
+    rows = visible(rows, user)
+    return rows if has_right(user, Right.ADMINISTER) else rows.filter(user=user)

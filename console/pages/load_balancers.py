@@ -7,7 +7,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from balancer.actors import Actor
 from balancer.choices import Entrance
@@ -44,6 +49,7 @@ def _actor(request: HtmxHttpRequest) -> Actor:
 
 
 @login_required
+@require_safe
 def enter_console(request: HtmxHttpRequest) -> HttpResponse:
     """Go to the instances of the region last visited."""
     return redirect("load-balancer-list", request.frame.region_id)

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
@@ -12,8 +13,9 @@ from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from balancer.exceptions import NotAllowed
 from balancer.services.second_factor import check_code, has_second_factor
 from console.forms.session import CodeForm, SignInForm
 
@@ -78,8 +80,16 @@ def _finish(request: HttpRequest, user: User, pending: dict[str, Any]) -> HttpRe
     return HttpResponseRedirect(target if is_ours else "/")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def enter_admin(request: HttpRequest) -> HttpResponse:
-    """The Django admin has no login of its own, which would pass by the second factor."""
+    """The Django admin has no login of its own, which would pass by the second factor.
+
+    Somebody who is signed in and sent here may not enter; the login page would send them back.
+    """
+    if request.user.is_authenticated and not admin.site.has_permission(request):
+        raise NotAllowed(
+            "forbidden", "Your user may not enter the administration; ask an administrator."
+        )
     query = request.GET.urlencode() or f"next={reverse('admin:index')}"
     return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{query}")
 
@@ -96,5 +106,5 @@ def _is_first_start() -> bool:
     return not get_user_model().objects.filter(last_login__isnull=False).exists()
 
 
-sign_in = SignIn.as_view()
-sign_out = LogoutView.as_view()
+sign_in = require_http_methods(["GET", "HEAD", "POST"])(SignIn.as_view())
+sign_out = require_POST(LogoutView.as_view())

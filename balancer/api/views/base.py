@@ -98,6 +98,9 @@ class ApiView(APIView):
             answers_secrets = getattr(self, "action", None) in self.acts_with_secrets
             self.idempotency = idempotency.begin(request, answers_secrets=answers_secrets)
 
+    def check_seen(self) -> None:
+        """Raise NotFound when the address names a row that the caller may not see."""
+
     @property
     def actor(self) -> Actor:
         """Return who makes the change."""
@@ -143,6 +146,11 @@ class ResourceViewSet(ApiView, GenericViewSet[Any]):
     def find(self, right: Right) -> Any:
         """Return the row that the address names, through a selector."""
         raise NotImplementedError
+
+    def check_seen(self) -> None:
+        """Look the row up."""
+        if self.lookup_url_kwarg in self.kwargs:
+            self.find(Right.VIEW)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """Return the shape of the input of this act."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -121,7 +122,9 @@ class AccessKeyViewSet(CredentialViewSet):
 
 
 class MeView(ApiView):
-    """The caller."""
+    """The caller; whoever has no role yet may learn that."""
+
+    permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=MeSerializer)
     def get(self, request: Request, **kwargs: Any) -> Response:

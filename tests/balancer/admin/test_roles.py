@@ -1,16 +1,19 @@
-"""The admin x role: everyone of a role may look, only some may edit, the system's rows nobody."""
+"""The admin beyond tests/entrances: usable lists, no secrets, strict pages, users that go."""
 
 import re
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 
+from balancer.actors import Actor
 from balancer.admin.base import ReadOnlyAdmin, ServiceAdmin
 from balancer.models import Activity, Certificate, LoadBalancer
 from balancer.rights import Right, Role
 from balancer.sealing import CERTIFICATE_KEYS, seal
+from balancer.services.credentials import create_api_token
+from balancer.services.preferences import update_preference
 from tests.balancer.admin.pages import address, submit
 
 MODELS = list(apps.get_app_config("balancer").get_models())
@@ -25,50 +28,20 @@ def test_every_model_is_registered_and_shows_itself_usefully():
         assert not site_admin.list_editable
 
 
-@pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_every_role_may_look_at_every_list(site_of, estate, role, model):
-    site = site_of(role)
-    answer = site.get(address(model, "changelist"), {"q": "10.0.0.1"})
-    assert answer.status_code == 200
-    assert site.get(address(model, "changelist")).status_code == 200
+def test_every_list_can_be_searched(site, estate, model):
+    assert site.get(address(model, "changelist"), {"q": "10.0.0.1"}).status_code == 200
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_a_viewer_can_add_nothing(site_of, estate, model):
-    site = site_of(Role.VIEWER)
-    assert site.get(address(model, "add")).status_code == 403
-    assert site.post(address(model, "add"), {"name": "x"}).status_code == 403
-
-
-def test_a_viewer_changes_and_deletes_nothing(site_of, estate):
-    site = site_of(Role.VIEWER)
-    for row in (estate.load_balancer, estate.listener, estate.group, *estate.servers):
-        change, delete = address(row, "change", row.pk), address(row, "delete", row.pk)
-        assert site.get(change).status_code == 200
-        assert site.post(change, {"name": "x", "weight": 1}).status_code == 403
-        assert site.post(delete, {"post": "yes"}).status_code == 403
-        for action in ("delete_selected", "stop"):
-            values = {"action": action, "_selected_action": row.pk, "post": "yes"}
-            site.post(address(row, "changelist"), values)
-    estate.listener.refresh_from_db()
-    estate.load_balancer.refresh_from_db()
-    assert estate.listener.is_running
-    assert estate.load_balancer.is_active
-    assert [server.group_id for server in estate.servers] == [estate.group.pk] * 3
-    assert Activity.objects.count() == 0
-
-
-@pytest.mark.parametrize("role", list(Role))
-def test_what_the_system_owns_is_edited_by_nobody(site_of, estate, role):
-    site = site_of(role)
-    owned = [m for m in MODELS if isinstance(admin.site._registry[m], ReadOnlyAdmin)]
-    assert Activity in owned
-    assert {"HealthFlip", "HealthState", "PublishHead", "Measurement", "RequestNonce"} <= {
-        model.__name__ for model in owned
-    }
-    for model in owned:
-        assert site.post(address(model, "add"), {}).status_code == 403
+def test_a_user_is_deleted_with_all_that_is_theirs(site_of, user_of):
+    """Tokens cannot be deleted one by one; they do not keep their owner in the system."""
+    theirs = user_of(Role.OPERATOR)
+    create_api_token(actor=Actor.system("test"), user=theirs, name="x")
+    update_preference(theirs, theme="dark")
+    answer = site_of(Role.ADMIN).post(address(theirs, "delete", theirs.pk), {"post": "yes"})
+    assert answer.status_code == 302
+    assert not User.objects.filter(pk=theirs.pk).exists()
+    assert Activity.objects.get(action="api_token.created").object_type == "apitoken"
 
 
 def test_rows_of_the_record_are_shown_whole_but_not_edited(site_of, site, estate):
@@ -79,17 +52,13 @@ def test_rows_of_the_record_are_shown_whole_but_not_edited(site_of, site, estate
     assert b'name="_save"' not in page.content
 
 
-def test_an_operator_does_not_see_the_users(site_of, estate):
-    assert site_of(Role.OPERATOR).get("/admin/auth/user/").status_code == 403
-    assert site_of(Role.ADMIN).get("/admin/auth/user/").status_code == 200
-
-
 def test_model_permissions_without_a_role_open_nothing(site, user_of, estate):
     """Rights come from the role; a permission given by hand cannot widen them."""
     user = user_of(Role.OPERATOR)
     user.groups.clear()
     user.user_permissions.set(Group.objects.get(name="admin").permissions.all())
-    assert site.get(address(LoadBalancer, "changelist")).status_code == 403
+    answer = site.get(address(LoadBalancer, "changelist"), follow=True)
+    assert (answer.status_code, answer.redirect_chain[-1][0][:13]) == (403, "/admin/login/")
 
 
 def test_private_keys_are_never_shown(site_of, estate):

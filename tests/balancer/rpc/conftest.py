@@ -11,8 +11,9 @@ from tests.balancer.estate import estate
 from tests.balancer.machines import machines
 from tests.balancer.rpc.caller import RpcClient
 from tests.balancer.users import UserOf, user_of
+from tests.entrances.conftest import ids, people
 
-__all__ = ["estate", "machines", "user_of"]
+__all__ = ["estate", "ids", "machines", "people", "user_of"]
 
 ClientOf = Callable[[Role], RpcClient]
 
