@@ -66,7 +66,6 @@ CODE_OF_REFUSAL: Final[Mapping[str, tuple[str, int]]] = {
     "access_list_in_use": ("AclInUse", 400),
     "access_list_not_found": ("AclNotExist", 400),
     "bandwidth_exceeded": ("InvalidParameter.Bandwidth", 400),
-    "failover": ("InvalidParam.VServerGroupId", 400),
     "name_in_use": ("InvalidParameter", 400),
     "redirect_in_use": ("ListenerForwardExist", 400),
     "redirect_target": ("ListenerForwardNotSupport", 400),
@@ -103,6 +102,9 @@ CODE_OF_FIELD: Final[Mapping[str, str]] = {
     "idle_timeout_s": "InvalidParameter.IdleTimeout",
     "request_timeout_s": "InvalidParameter.RequestTimeout",
     "failover_threshold": "IllegalParam.FailoverThreshold",
+    "primary_group": "InvalidParam.VServerGroupId",
+    "secondary_group": "InvalidParam.VServerGroupId",
+    "check_enabled": "OperationDenied.HealthCheckClosedForMasterSlaveMode",
     "check_request": "InvalidParam.HealthCheckReq",
     "check_expected_answer": "InvalidParam.HealthCheckExp",
 }

@@ -16,6 +16,7 @@ from balancer.rpc.parts import MAX_PAGE
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
 from balancer.rpc.tags import ids_with_tags, read_new_tags, read_tag_pairs, tags_of
+from balancer.rpc.times import moment
 from balancer.selectors.access_lists import get_access_list, list_access_lists, list_entries
 from balancer.services.access_lists import (
     add_entries,
@@ -108,19 +109,22 @@ def describe_lists(caller: Caller, parameters: Parameters) -> Payload:
 
 @action("DescribeAccessControlListAttribute")
 def describe_list(caller: Caller, parameters: Parameters) -> Payload:
-    """Show a list with its networks and the listeners that use it."""
+    """Show a list with the listeners that use it and its networks, or a page of those."""
     access_list = _find(caller, parameters, Right.VIEW)
     tags = tags_of(caller, TaggedResource.ACCESS_LIST, [access_list.public_id])
-    entries = list_entries(access_list)
+    page = parameters.integer("Page", minimum=1, maximum=MAX_PAGE) or 1
+    size = parameters.integer("PageSize", minimum=1, maximum=MAX_PAGE_SIZE)
+    entries = list(list_entries(access_list))
+    shown = entries if size is None else entries[(page - 1) * size : page * size]
     listeners = access_list.listeners.select_related("load_balancer")
     return {
         **_facts(access_list),
         "AclEntrys": {
             "AclEntry": [
-                {"AclEntryIP": each.network, "AclEntryComment": each.description}
-                for each in entries
+                {"AclEntryIP": each.network, "AclEntryComment": each.description} for each in shown
             ]
         },
+        "TotalAclEntry": len(entries),
         "RelatedListeners": {
             "RelatedListener": [
                 {
@@ -142,6 +146,7 @@ def _facts(access_list: AccessList) -> dict[str, Any]:
         "AclName": access_list.name,
         "AddressIPVersion": "ipv4",
         "ResourceGroupId": "rg-default",
+        "CreateTime": moment(access_list.created_at),
     }
 
 

@@ -376,7 +376,10 @@ def test_access_list_holds_networks_with_comments(rpc, estate):
     rpc.call("RemoveAccessControlListEntry", AclId=acl, AclEntrys=repr(entries[:1]))
     rpc.call("SetAccessControlListAttribute", AclId=acl, AclName="b")
     shown = rpc.call("DescribeAccessControlListAttribute", AclId=acl)
-    assert shown["AclName"] == "b"
+    assert (shown["AclName"], shown["TotalAclEntry"]) == ("b", 1)
+    second = {"Page": 2, "PageSize": 1}
+    paged = rpc.call("DescribeAccessControlListAttribute", AclId=acl, **second)
+    assert (paged["TotalAclEntry"], paged["AclEntrys"]) == (1, {"AclEntry": []})
     assert shown["AclEntrys"]["AclEntry"] == [
         {"AclEntryIP": "10.0.1.0/24", "AclEntryComment": "two"}
     ]
@@ -506,3 +509,18 @@ def test_two_groups_stand_in_the_config_of_a_list(listen, rpc, lb):  # section 5
     listed = rpc.call("DescribeLoadBalancerListeners", ListenerProtocol="tcp")["Listeners"][0]
     assert named.items() <= listed["TCPListenerConfig"].items()
     assert "MasterServerGroupId" not in listed
+
+
+def test_two_groups_are_refused_in_the_documented_words(listen, rpc, lb):  # section 5.5
+    groups = [rpc.call("CreateVServerGroup", LoadBalancerId=lb)["VServerGroupId"] for _ in range(2)]
+    named = dict(zip(("MasterServerGroupId", "SlaveServerGroupId"), groups, strict=True))
+    whole = {"MasterSlaveModeEnabled": "true", "FailoverThreshold": 1, **named}
+    for given, code in (
+        ({"FailoverThreshold": ""}, "IllegalParam.FailoverThreshold"),
+        ({"HealthCheckSwitch": "off"}, "OperationDenied.HealthCheckClosedForMasterSlaveMode"),
+        ({"SlaveServerGroupId": groups[0]}, "InvalidParam.VServerGroupId"),
+        ({"SlaveServerGroupId": ""}, "InvalidParam.VServerGroupId"),
+    ):
+        with pytest.raises(Refused) as refusal:
+            listen("TCP", **whole | given)
+        assert (refusal.value.status, refusal.value.code) == (400, code)
