@@ -23,6 +23,8 @@ _propagate: dict[str, Any] = {"handlers": [], "propagate": True}
 logconfig_dict = settings.LOGGING | {
     "loggers": settings.LOGGING["loggers"] | {"gunicorn.error": _propagate}
 }
+# Nobody's X-Forwarded-Proto or SCRIPT_NAME: what a hop in front may say is Django's to decide.
+forwarded_allow_ips = ""
 control_socket_disable = True
 # Its heartbeat file must not sit on a disk that can stall.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None

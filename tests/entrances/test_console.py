@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from tests.entrances.addresses import Address, addresses
@@ -45,6 +46,21 @@ def test_everyone_gets_what_the_table_says(people, ids, who):
         _judge_allowed(walk, answer, f"{method} {page.name} {who}")
         must_act = method == "post" and page.name in ACTED
         walk.expect(acted or not must_act, "no effect:", method, page.name, who)
+    walk.end()
+
+
+def test_no_form_of_another_site_is_taken(people, ids):
+    """A session alone acts nowhere: each form, and each act over REST, carries our own token."""
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(people.user(Who.ADMIN))
+    walk = Walk()
+    with walk.leaving_no_trace():
+        for page in pages():
+            if PAGES[page.name][1] is not None:
+                answer = _send(browser, "post", page, ids)
+                walk.expect(answer.status_code == 403, answer.status_code, page.name)
+        for path in ("/api/v1/load-balancers", "/admin/auth/user/add/"):
+            walk.expect(browser.post(path, {}).status_code == 403, path)
     walk.end()
 
 

@@ -26,7 +26,7 @@ def start(tmp_path, *, code=PRINT, **variables):
     }
     command = [sys.executable, "-c", code]
     return subprocess.run(
-        command, env=environment | variables, capture_output=True, text=True, timeout=60
+        command, env=environment | variables, capture_output=True, text=True, timeout=240
     )
 
 
@@ -132,3 +132,24 @@ def test_production_mode_passes_the_deployment_check(tmp_path):
     code = DEPLOY + "c('check', deploy=True, fail_level='WARNING')"
     ended = start(tmp_path, code=code, OPENCLB_BEHIND_TLS="1")
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+COOKIES = """
+import json
+from django.conf import settings as s
+names = [f"{kind}_COOKIE_{rule}" for kind in ("SESSION", "CSRF") for rule in ("SECURE", "SAMESITE")]
+names += ["SESSION_COOKIE_HTTPONLY", "SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "DEBUG"]
+print(json.dumps({name: getattr(s, name) for name in names}))
+"""
+
+
+def test_cookies_and_headers_of_hops_are_safe(tmp_path):
+    """Nothing in front is believed unless it is named; behind TLS cookies never leave it."""
+    plain = json.loads(start(tmp_path, code=COOKIES).stdout)
+    behind_tls = json.loads(start(tmp_path, code=COOKIES, OPENCLB_BEHIND_TLS="1").stdout)
+    for each in (plain, behind_tls):
+        assert each["SESSION_COOKIE_HTTPONLY"] is True
+        assert each["SESSION_COOKIE_SAMESITE"] == each["CSRF_COOKIE_SAMESITE"] == "Lax"
+        assert each["USE_X_FORWARDED_HOST"] is each["DEBUG"] is False
+    assert plain["SECURE_PROXY_SSL_HEADER"] is None
+    assert behind_tls["SESSION_COOKIE_SECURE"] is behind_tls["CSRF_COOKIE_SECURE"] is True
