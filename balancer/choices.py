@@ -7,6 +7,7 @@ from proxy.snapshot import (
     CheckKind,
     GroupKind,
     HealthStatus,
+    ListenerError,
     Protocol,
     SchedulerName,
     ServerRole,
@@ -66,6 +67,26 @@ TLS_POLICY_CHOICES = [
     (TlsPolicy.TLS_1_2_STRICT.value, "TLS 1.2, strict ciphers"),
     (TlsPolicy.TLS_1_2_STRICT_WITH_1_3.value, "TLS 1.2 strict and 1.3"),
 ]
+
+LISTENER_ERROR_WORDS = {
+    ListenerError.ADDRESS_IN_USE: (
+        "another program on the proxy's machine holds this port",
+        "Stop that program or choose another port.",
+    ),
+    ListenerError.NOT_PERMITTED: (
+        "the proxy has no right to this port",
+        "Choose a port above 1023, or give the proxy the right to bind low ports.",
+    ),
+    ListenerError.ADDRESS_UNAVAILABLE: (
+        "the instance's address does not exist on the proxy's machine",
+        "Add the address to a network interface of the proxy's machine.",
+    ),
+    ListenerError.UNSUPPORTED: (
+        "this version of the proxy cannot serve it",
+        "Update the proxy or change the option.",
+    ),
+}
+"""Why a proxy cannot serve a listener, and what to do."""
 
 
 class PowerState(TextChoices):

@@ -20,7 +20,7 @@ from balancer.api.views.inventory import (
 )
 from balancer.api.views.listeners import ListenerViewSet
 from balancer.api.views.load_balancers import LoadBalancerViewSet
-from balancer.api.views.observation import ActivityViewSet, ProxiesView
+from balancer.api.views.observation import ActivityViewSet, HealthFlipViewSet, ProxiesView
 from balancer.api.views.root import NothingHere, RootView, SchemaView, show_docs
 from balancer.api.views.server_groups import ServerGroupViewSet
 from balancer.api.views.tags import TagViewSet
@@ -47,6 +47,7 @@ router.register(
 router.register("certificates", CertificateViewSet, "api-certificate")
 router.register("access-lists", AccessListViewSet, "api-access-list")
 router.register("tags", TagViewSet, "api-tag")
+router.register("health-flips", HealthFlipViewSet, "api-health-flip")
 router.register("activity", ActivityViewSet, "api-activity")
 router.register("tokens", ApiTokenViewSet, "api-token")
 router.register("access-keys", AccessKeyViewSet, "api-access-key")

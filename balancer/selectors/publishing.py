@@ -47,6 +47,12 @@ def list_reports() -> Sequence[ApplyReport] | None:
         return None
 
 
+def wanted_versions() -> Mapping[str, int]:
+    """Return which version every load balancer that is there should be served at."""
+    heads = PublishHead.objects.filter(deleted=False, wanted__gt=0)
+    return dict(heads.values_list("load_balancer_public_id", "wanted"))
+
+
 def get_apply_status(
     load_balancer: LoadBalancer, reports: Sequence[ApplyReport] | None = None
 ) -> ApplyStatus:

@@ -6,11 +6,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from balancer.choices import LISTENER_ERROR_WORDS
 from balancer.models import LoadBalancer
 from balancer.rights import Right
 from balancer.selectors.load_balancers import get_load_balancer
 from balancer.selectors.publishing import ApplyState, ApplyStatus, get_apply_status
-from proxy.snapshot import ListenerError, ListenerFault
+from proxy.snapshot import ListenerFault
 
 TABS = (
     # url name, label
@@ -21,24 +22,6 @@ TABS = (
     ("primary-secondary-group-list", "Primary/Secondary Server Groups"),
     ("load-balancer-monitoring", "Monitoring"),
 )
-FAULT_WORDS = {
-    ListenerError.ADDRESS_IN_USE: (
-        "another program on the proxy's machine holds this port",
-        "Stop that program or choose another port.",
-    ),
-    ListenerError.NOT_PERMITTED: (
-        "the proxy has no right to this port",
-        "Choose a port above 1023, or give the proxy the right to bind low ports.",
-    ),
-    ListenerError.ADDRESS_UNAVAILABLE: (
-        "the instance's address does not exist on the proxy's machine",
-        "Add the address to a network interface of the proxy's machine.",
-    ),
-    ListenerError.UNSUPPORTED: (
-        "this version of the proxy cannot serve it",
-        "Update the proxy or change the option.",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +81,5 @@ def apply_context(status: ApplyStatus) -> dict[str, Any]:
 
 def fault_note(fault: ListenerFault) -> FaultNote:
     """Return a proxy's reason in words."""
-    reason, hint = FAULT_WORDS[fault.error]
+    reason, hint = LISTENER_ERROR_WORDS[fault.error]
     return FaultNote(reason=reason, hint=hint, detail=fault.detail)

@@ -109,6 +109,8 @@ class ListenerFaultSerializer(serializers.Serializer[Any]):
 
     error = serializers.CharField()
     detail = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(help_text="The error in words.")
+    hint = serializers.CharField(help_text="What to do.")
 
 
 class PublishStatusSerializer(serializers.Serializer[Any]):

@@ -1,13 +1,15 @@
 """What is observed and recorded, as JSON: health, activity, proxies."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from balancer.models import Activity, BackendServer
+from balancer.choices import HEALTH_STATUS_CHOICES, LISTENER_ERROR_WORDS
+from balancer.models import Activity, BackendServer, HealthFlip
 from balancer.selectors.health import ListenerHealth, ServerHealth
-from proxy.snapshot import ApplyReport, HealthStatus
+from proxy.snapshot import ApplyReport, HealthStatus, ListenerFault
 
 
 class ServerHealthSerializer(serializers.Serializer[Any]):
@@ -88,6 +90,27 @@ def listener_health_facts(listener_id: str, health: ListenerHealth) -> dict[str,
     }
 
 
+class ProbeSerializer(serializers.Serializer[Any]):
+    """One probe: when it ended, whether the server passed it, and what was seen."""
+
+    at = serializers.FloatField(help_text="Unix time in seconds.")
+    succeeded = serializers.BooleanField()
+    detail = serializers.CharField(allow_blank=True)
+
+
+class HealthFlipSerializer(serializers.ModelSerializer[HealthFlip]):
+    """A change of health of one address and port, with the probes that caused it."""
+
+    before = serializers.ChoiceField(choices=HEALTH_STATUS_CHOICES)
+    after = serializers.ChoiceField(choices=HEALTH_STATUS_CHOICES)
+    evidence = ProbeSerializer(many=True)
+
+    class Meta:
+        model = HealthFlip
+        fields = ["at", "address", "port", "before", "after", "evidence"]
+        read_only_fields = fields
+
+
 class ActivitySerializer(serializers.ModelSerializer[Activity]):
     """One change: who, what, before and after, through which entrance."""
 
@@ -125,6 +148,16 @@ class NodeFaultSerializer(serializers.Serializer[Any]):
     listener = serializers.CharField()
     error = serializers.CharField()
     detail = serializers.CharField(allow_blank=True)
+    reason = serializers.CharField(help_text="The error in words.")
+    hint = serializers.CharField(help_text="What to do.")
+
+
+class BehindSerializer(serializers.Serializer[Any]):
+    """A load balancer whose newest configuration a node does not have in force yet."""
+
+    load_balancer = serializers.CharField()
+    wanted = serializers.IntegerField()
+    applied = serializers.IntegerField(help_text="0: none of its configurations.")
 
 
 class ProxySerializer(serializers.Serializer[Any]):
@@ -134,7 +167,13 @@ class ProxySerializer(serializers.Serializer[Any]):
     reported_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField()
     workers = serializers.IntegerField()
-    applied = serializers.DictField(child=serializers.IntegerField())
+    applied = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Version in force by load balancer."
+    )
+    behind = BehindSerializer(many=True)
+    health = serializers.DictField(
+        child=serializers.CharField(), help_text="Version of the health table by shard."
+    )
     refused = RefusalSerializer(many=True)
     faults = NodeFaultSerializer(many=True)
 
@@ -146,17 +185,37 @@ class ProxiesSerializer(serializers.Serializer[Any]):
     results = ProxySerializer(many=True)
 
 
-def proxy_facts(report: ApplyReport) -> dict[str, Any]:
-    """Return a report of a proxy as the serializer reads it."""
+def fault_facts(fault: ListenerFault) -> dict[str, Any]:
+    """Return why a node cannot serve a listener, in words too."""
+    reason, hint = LISTENER_ERROR_WORDS[fault.error]
+    return {
+        "load_balancer": fault.load_balancer,
+        "listener": fault.listener,
+        "error": fault.error,
+        "detail": fault.detail,
+        "reason": reason,
+        "hint": hint,
+    }
+
+
+def proxy_facts(report: ApplyReport, wanted: Mapping[str, int]) -> dict[str, Any]:
+    """Return a report of a proxy, held against the versions that are wanted."""
+    applied = {key: each.version for key, each in report.applied.items()}
     return {
         "node": report.node,
         "reported_at": datetime.fromtimestamp(report.at, tz=UTC),
         "started_at": datetime.fromtimestamp(report.started_at, tz=UTC),
         "workers": report.workers,
-        "applied": {key: applied.version for key, applied in report.applied.items()},
+        "applied": applied,
+        "behind": [
+            {"load_balancer": key, "wanted": version, "applied": applied.get(key, 0)}
+            for key, version in wanted.items()
+            if applied.get(key, 0) < version
+        ],
+        "health": report.health,
         "refused": [
             {"load_balancer": key, "version": refusal.version, "error": refusal.error}
             for key, refusal in report.refused.items()
         ],
-        "faults": report.faults,
+        "faults": [fault_facts(fault) for fault in report.faults],
     }

@@ -19,6 +19,7 @@ from balancer.api.serializers.load_balancers import (
 )
 from balancer.api.serializers.observation import (
     LoadBalancerHealthSerializer,
+    fault_facts,
     listener_health_facts,
 )
 from balancer.api.views.base import gone
@@ -219,7 +220,18 @@ class LoadBalancerViewSet(TaggedViewSet):
     def publish_status(self, request: Request, **kwargs: Any) -> Response:
         """Show which version is wanted, published and applied by each proxy node."""
         status = get_apply_status(self.find(Right.VIEW))
-        return self.show(PublishStatusSerializer, status)
+        faults = {
+            listener: [fault_facts(fault) for fault in faults]
+            for listener, faults in status.faults.items()
+        }
+        facts = {
+            "wanted": status.wanted,
+            "published": status.published,
+            "state": status.state,
+            "nodes": status.nodes,
+            "faults": faults,
+        }
+        return self.show(PublishStatusSerializer, facts)
 
     @extend_schema(responses=LoadBalancerHealthSerializer)
     @action(methods=["get"], detail=True)

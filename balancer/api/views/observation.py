@@ -1,4 +1,4 @@
-"""What is recorded and observed: activity and the proxies' own reports."""
+"""What is recorded and observed: activity, changes of health, and the proxies' own reports."""
 
 from typing import Any
 
@@ -10,17 +10,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from balancer.api.filters import ResourceFilter
+from balancer.api.filters import AddressFilter, PortFilter, ResourceFilter
 from balancer.api.serializers.observation import (
     ActivitySerializer,
+    HealthFlipSerializer,
     ProxiesSerializer,
     proxy_facts,
 )
 from balancer.api.views.base import LIST_FILTERS, ApiView
-from balancer.choices import Entrance
-from balancer.models import Activity
+from balancer.choices import HEALTH_STATUS_CHOICES, Entrance
+from balancer.models import Activity, HealthFlip
 from balancer.selectors.activity import list_activity
-from balancer.selectors.publishing import list_reports
+from balancer.selectors.health_flips import flips_of, list_health_flips
+from balancer.selectors.publishing import list_reports, wanted_versions
 
 
 class ActivityFilter(ResourceFilter):
@@ -51,15 +53,49 @@ class ActivityViewSet(ListModelMixin, ApiView, GenericViewSet[Activity]):
         return list_activity(user=self.request.user)
 
 
+class HealthFlipFilter(ResourceFilter):
+    """What the changes of health can be narrowed by."""
+
+    server = django_filters.CharFilter(
+        method="of_server", help_text="Backend server ID: changes at its address and port."
+    )
+    address = AddressFilter(help_text="The whole address.")
+    port = PortFilter(field_name="port", help_text="The port that was checked.")
+    after = django_filters.ChoiceFilter(choices=HEALTH_STATUS_CHOICES)
+    since = django_filters.IsoDateTimeFilter("at", "gte", help_text="This moment or later.")
+    until = django_filters.IsoDateTimeFilter("at", "lt", help_text="Before this moment.")
+
+    def of_server(
+        self, flips: QuerySet[HealthFlip], name: str, server_id: str
+    ) -> QuerySet[HealthFlip]:
+        """Return those at the places where the server is checked."""
+        return flips_of(server_id, user=self.request.user)
+
+
+class HealthFlipViewSet(ListModelMixin, ApiView, GenericViewSet[HealthFlip]):
+    """The changes of health that the checks have seen, newest first, with their evidence."""
+
+    serializer_class = HealthFlipSerializer
+    filterset_class = HealthFlipFilter
+    queryset = HealthFlip.objects.none()
+    filter_backends = LIST_FILTERS
+    search_fields = ["address"]
+    ordering_fields = ["at"]
+
+    def get_queryset(self) -> QuerySet[HealthFlip]:
+        """Return what the caller may see."""
+        return list_health_flips(user=self.request.user)
+
+
 class ProxiesView(ApiView):
     """The live proxy nodes."""
 
     @extend_schema(responses=ProxiesSerializer)
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Show each node's last report: versions in force, refusals, faults."""
-        reports = list_reports()
+        reports, wanted = list_reports(), wanted_versions()
         facts = {
             "is_known": reports is not None,
-            "results": [proxy_facts(report) for report in reports or ()],
+            "results": [proxy_facts(report, wanted) for report in reports or ()],
         }
         return self.show(ProxiesSerializer, facts)

@@ -38,6 +38,7 @@ NOUNS = [
     "certificate",
     "tag",
     "activity",
+    "health-flip",
     "proxy",
     "token",
     "access-key",
