@@ -114,6 +114,9 @@ class RetiringWorker:
     def __init__(self, handed: HandedWorker, on_gone: Callable[["RetiringWorker"], None]) -> None:
         self.pid = handed.pid
         self.counters = handed.counters
+        # What it knew of UDP clients when it stopped reading their packets.
+        self.clients: Mapping[str, Any] = {}
+        self.has_retired = False
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
         os.set_inheritable(handed.descriptor, False)
@@ -145,11 +148,14 @@ class RetiringWorker:
     def _on_message(self, kind: str, body: Body, descriptors: list[int]) -> None:
         if kind == "counters":
             self.counters = body["listeners"]
+        elif kind == "retired":
+            self.clients, self.has_retired = body["clients"], True
 
     def _reap(self) -> None:
         self._loop.remove_reader(self._end)
         os.close(self._end)
         self._end = -1
+        self.has_retired = True
         _, status = os.waitpid(self.pid, 0)
         logger.info(
             "a worker of the program before has ended",

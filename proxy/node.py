@@ -159,6 +159,9 @@ class ProxyNode:
             await asyncio.sleep(TAKEOVER_POLL_S)
         self._sockets.drop_inherited()
         self._workers.retire_predecessors(self._settings.drain_limit_s)
+        await self._workers.take_clients()
+        for load_balancer in self._balancers:
+            self._workers.read_packets(load_balancer, self._sockets.open_sockets(load_balancer))
         logger.info("the node has taken the place of the program before")
 
     def _serves_all(self) -> bool:

@@ -72,6 +72,7 @@ class Worker:
             "health": self._replace_health,
             "health_delta": self._apply_health,
             "reopen_log": self._reopen_log,
+            "clients": self._expect_clients,
             "retire": self._retire,
             "stop": self._stop,
         }
@@ -101,6 +102,7 @@ class Worker:
         """Let what is open end by itself, within the bound."""
         if self._drain_limit_s:
             self.server.retire()
+            self._channel.send("retired", {"clients": self.server.servers_of_clients()})
         else:
             self.server.close()
         end = self._loop.time() + (self._drain_limit_s or STOP_BOUND_S)
@@ -192,6 +194,9 @@ class Worker:
     def _reopen_log(self, body: Body, descriptors: list[int]) -> None:
         if self._access_log is not None:
             self._access_log.reopen()
+
+    def _expect_clients(self, body: Body, descriptors: list[int]) -> None:
+        self.server.expect_clients(body["clients"])
 
     def _retire(self, body: Body, descriptors: list[int]) -> None:
         """Another program serves all that is new; finish what is here within its limit."""

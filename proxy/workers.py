@@ -31,6 +31,8 @@ STOP_BOUND_S = 4.6
 SHORT_LIFE_S = 1.0
 LONGEST_RESTART_GAP_S = 5.0
 QUIET_POLL_S = 0.01
+RETIRE_BOUND_S = 2.0
+"""How long packets of UDP clients wait for a program before that does not say who they are."""
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
 logger = logging.getLogger(__name__)
@@ -84,6 +86,8 @@ class WorkerProcess:
         """
         if sock.type != socket.SOCK_DGRAM:
             return True
+        if self._pool.waits_for_clients:
+            return False
         return zlib.crc32(listener.encode()) % self._pool.count == self.index
 
     def _on_message(self, kind: str, body: Body, descriptors: Sequence[int]) -> None:
@@ -133,6 +137,7 @@ class WorkerPool:
         self._retired_log: dict[str, Any] = {}
         self._retiring: set[RetiringWorker] = set()
         self._ticket_job: asyncio.Task[None] | None = None
+        self.waits_for_clients = False
         self._is_stopping = False
         self._all_gone = asyncio.Event()
 
@@ -147,11 +152,28 @@ class WorkerPool:
         """Look after the workers of the program before, which go on until they are retired."""
         metrics.add(self._retired, handover.counters)
         self._retiring = {RetiringWorker(each, self._on_retired) for each in handover.workers}
+        self.waits_for_clients = bool(self._retiring)
 
     def retire_predecessors(self, drain_limit_s: float) -> None:
         """The workers of the program before are not needed any more."""
         for worker in self._retiring:
             worker.retire(drain_limit_s)
+
+    async def take_clients(self) -> None:
+        """Learn which UDP clients were with which servers; their packets may be read then."""
+        predecessors, end = set(self._retiring), self.loop.time() + RETIRE_BOUND_S
+        while self.loop.time() < end and not all(each.has_retired for each in predecessors):
+            await asyncio.sleep(QUIET_POLL_S)
+        for clients in [each.clients for each in predecessors if each.clients]:
+            for worker in self._workers.values():
+                worker.send("clients", {"clients": clients})
+        self.waits_for_clients = False
+
+    def read_packets(self, load_balancer: str, sockets: Mapping[str, socket.socket]) -> None:
+        """Let the workers have their UDP sockets."""
+        datagrams = {id_: each for id_, each in sockets.items() if each.type == socket.SOCK_DGRAM}
+        for worker in self._workers.values() if datagrams else ():
+            worker.send("listen", {"load_balancer": load_balancer}, datagrams)
 
     async def when_quiet(self) -> None:
         """Wait until no message to or from a worker is half done."""

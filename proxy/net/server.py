@@ -143,6 +143,20 @@ class ProxyServer:
         for service in self._services.values():
             service.retire()
 
+    def servers_of_clients(self) -> dict[str, list[list[Any]]]:
+        """Return which UDP client of which listener is with which server."""
+        return {
+            id_: service.servers_of_clients()
+            for (_, id_), service in self._services.items()
+            if isinstance(service, UdpListener) and service.sessions
+        }
+
+    def expect_clients(self, clients: Mapping[str, list[list[Any]]]) -> None:
+        """Go on with the UDP clients of the program before as it had them."""
+        for (_, id_), service in self._services.items():
+            if isinstance(service, UdpListener) and id_ in clients:
+                service.expect(clients[id_])
+
     def close(self) -> None:
         """Stop accepting; idle connections close, busy ones finish their work."""
         for service in self._services.values():

@@ -4,13 +4,17 @@ A session has a socket of its own, connected to the server, which tells whose an
 and brings the ICMP errors of that server. Answers leave through the listening socket, so clients
 see them come from the address they asked. A session ends when it has been silent for long enough,
 when its server refuses a packet or is removed, and when room is needed for another one.
+
+A newer program that takes over is told which client is with which server, and goes on so when the
+client's next packet comes.
 """
 
 import errno
 import itertools
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from proxy.core.generation import ListenerPlan, Target
 from proxy.core.health import Availability
@@ -59,6 +63,7 @@ class UdpSession:
         "_target",
         "_trace",
         "_upstream",
+        "_wanted",
         "client",
         "deadline",
         "descriptor",
@@ -69,7 +74,12 @@ class UdpSession:
     )
 
     def __init__(
-        self, reactor: Reactor, front: socket.socket, client: Peer, service: "UdpListener"
+        self,
+        reactor: Reactor,
+        front: socket.socket,
+        client: Peer,
+        service: "UdpListener",
+        wanted: str | None = None,
     ) -> None:
         self.reactor = reactor
         self.service = service
@@ -77,6 +87,7 @@ class UdpSession:
         self.is_open = True
         self.idle_timeout_s = float(service.plan.listener.idle_timeout_s)
         self._front = front
+        self._wanted = wanted  # the server that the client had in the program before
         self._has_asked = False
         self._plan: ListenerPlan = service.plan
         self._header = _header_of(service.plan, client)
@@ -225,9 +236,7 @@ class UdpSession:
         """Choose a server and open a socket for it; False when there is none."""
         service, reason = self.service, Reason.CONNECT_FAILED
         while len(tried) < MAX_ATTEMPTS:
-            target = service.plan.layer4_route.pick(
-                service.availability, time.monotonic(), tried, self.client
-            )
+            target = self._choose(tried)
             if isinstance(target, Reason):
                 reason = target
                 break
@@ -258,6 +267,14 @@ class UdpSession:
             self._trace.reason = reason
         return False
 
+    def _choose(self, tried: tuple[Target, ...]) -> Target | Reason:
+        service, now = self.service, time.monotonic()
+        route, availability = service.plan.layer4_route, service.availability
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None and route.keeps(wanted, availability, now):
+            return next(each for each in service.plan.targets if each.server_id == wanted)
+        return route.pick(availability, now, tried, self.client)
+
     def _give_up_server(self) -> Target:
         """Remember that the server takes no packets, and keep new sessions away from it."""
         target = self._target
@@ -267,6 +284,11 @@ class UdpSession:
         self._disconnect()
         self.service.availability.eject(target, time.monotonic())
         return target
+
+    @property
+    def server(self) -> str | None:
+        """Return the server that the client is with."""
+        return self._target.server_id if self._target is not None else None
 
     def _disconnect(self) -> None:
         sock, self._upstream = self._upstream, None
@@ -303,6 +325,8 @@ class UdpListener(ListenerService):
     ) -> None:
         super().__init__(reactor, plan, availability, upstreams, None, guard, access_log)
         self.sessions: dict[Peer, UdpSession] = {}
+        # The servers of clients that the program before had.
+        self._expected: dict[Peer, str] = {}
 
     def stop_accepting(self) -> None:
         """Let go of the socket; without it no session can be answered."""
@@ -315,6 +339,16 @@ class UdpListener(ListenerService):
         self.closing = True
         if self._socket is not None:
             self.reactor.unregister(self._socket.fileno())
+
+    def servers_of_clients(self) -> list[list[Any]]:
+        """Return address, port and server of each client, for the program that takes over."""
+        return [[*each.client, each.server] for each in self.sessions.values() if each.server]
+
+    def expect(self, clients: Iterable[Sequence[Any]]) -> None:
+        """Send these clients to the servers that they had, unless they stay away for too long."""
+        self._expected = {(address, port): server for address, port, server in clients}
+        idle_s = self.plan.listener.idle_timeout_s
+        self.reactor.deadlines.schedule(idle_s, self._expected.clear)
 
     def on_acceptable(self, mask: int) -> None:
         """Forward the packets that wait, but let others have their turn after a while."""
@@ -370,7 +404,7 @@ class UdpListener(ListenerService):
     def _open_session(self, front: socket.socket, client: Peer) -> UdpSession:
         if len(self.sessions) >= self.max_sessions:
             self._make_room()
-        session = UdpSession(self.reactor, front, client, self)
+        session = UdpSession(self.reactor, front, client, self, self._expected.pop(client, None))
         self.sessions[client] = session
         self.connections.add(session)
         self.counters.accepted += 1

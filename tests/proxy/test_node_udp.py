@@ -33,6 +33,7 @@ from tests.proxy.node_scene import (
     statuses,
     wait_until,
 )
+from tests.proxy.test_node_upgrade import upgrade, wait_until_gone
 
 CHECK = HealthCheck(CheckKind.UDP, 2, 5, 3, 3)
 
@@ -210,6 +211,37 @@ def test_changes_under_load_lose_no_packet_and_move_no_session(feed, node, estat
     for ledger in ledgers:
         assert len(ledger) > 60
         assert len(set(ledger)) == 1, "the session stayed with its server and its socket"
+
+
+def test_an_upgrade_loses_no_packet_and_every_client_keeps_its_server(new_node, feed, estate):
+    """Issue 3, section 2; the program before ends with its drain limit, not with its sessions."""
+    feed.put(estate.snapshot())
+    node = new_node(workers=2).start(OPENCLB_PROXY_DRAIN_LIMIT_S="1")
+    wait_until(lambda: applied_version(feed, node.node, estate.name), "the first report")
+    done, talked, failures = threading.Event(), [], []
+
+    def talk() -> None:
+        try:
+            with estate.client() as client:
+                while not done.is_set():
+                    talked.append(ask(client, b"%d" % len(talked))[0])
+        except BaseException as error:
+            failures.append(error)
+
+    talker = threading.Thread(target=talk)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(estate.client()) for _ in range(7)]
+        served = [ask(client)[0] for client in clients]
+        talker.start()
+        before = upgrade(node)
+        for client, server in reversed(list(zip(clients, served, strict=True))):
+            assert ask(client)[0] == server
+        wait_until_gone(node, before)
+        done.set()
+        talker.join()
+    assert not failures
+    assert len(set(talked)) == 1
+    assert set(served) == {"a", "b", "c"}
 
 
 def test_removed_server_loses_its_sessions(feed, node, estate):

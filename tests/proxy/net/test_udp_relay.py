@@ -404,3 +404,43 @@ def test_one_wake_forwards_a_bounded_number_of_packets(new_scene):
     scene.reactor.drain()
     assert scene.service.counters.packets_in == 64
     scene.wait(lambda: scene.service.counters.packets_in == 150, "the rest")
+
+
+# --- after an upgrade ----------------------------------------------------------------------------
+
+
+def test_clients_of_the_program_before_keep_their_servers(new_scene):
+    """Issue 3, section 2: a newer program takes over; UDP clients notice nothing."""
+    before, after = new_scene(servers=3), new_scene(servers=3)
+    clients = [before.client() for _ in range(7)]
+    served = [before.ask(client) for client in clients]
+    after.service.expect(before.service.servers_of_clients())
+    for client, server in reversed(list(zip(clients, served, strict=True))):
+        client.sendto(b"on", after.address)
+        assert after.receive(*after.servers)[0] == server
+    counters = after.service.report()["servers"]
+    assert {at: counters[f"i-{at}"]["active"] for at in range(3)} == {0: 3, 1: 2, 2: 2}
+
+
+def test_a_server_that_is_gone_or_down_is_expected_no_more(new_scene):
+    before = new_scene(servers=2, health_check=CHECK)
+    before.tell(HealthStatus.HEALTHY, HealthStatus.HEALTHY)
+    clients = [before.client() for _ in range(4)]
+    served = [before.ask(client) for client in clients]
+    known = before.service.servers_of_clients()
+    removed, down = new_scene(servers=2), new_scene(servers=2, health_check=CHECK)
+    removed.adopt(None, 100)
+    down.tell(HealthStatus.UNHEALTHY, HealthStatus.HEALTHY)
+    assert set(served) == {0, 1}
+    for after in (removed, down):
+        after.service.expect(known)
+        for client in clients:
+            client.sendto(b"on", after.address)
+            assert after.receive(*after.servers)[0] == 1
+
+
+def test_who_stays_away_is_forgotten(new_scene):
+    scene = new_scene(servers=2, idle_timeout_s=1)
+    scene.service.expect([["127.0.0.1", 9, "i-1"]])
+    assert scene.service._expected
+    scene.wait(lambda: not scene.service._expected, "the end of the idle time")
