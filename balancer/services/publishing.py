@@ -9,6 +9,7 @@ from django.utils import timezone
 from balancer import feed
 from balancer.enqueue import after_commit
 from balancer.models import LoadBalancer, PublishHead
+from balancer.services.reading import read_at_one_moment
 from balancer.snapshot.compiler import compile_snapshot
 from proxy.snapshot import ApplyReport, IndexEntry, Snapshot
 
@@ -95,7 +96,7 @@ def _read_wanted(public_id: str) -> tuple[int, Snapshot | None]:
 
     The lock is held while the rows are read and let go before anything is sent.
     """
-    with transaction.atomic():
+    with read_at_one_moment():
         head = PublishHead.objects.select_for_update().get(load_balancer_public_id=public_id)
         load_balancer = LoadBalancer.objects.filter(public_id=public_id).first()
         if head.deleted or load_balancer is None:

@@ -1,0 +1,26 @@
+"""Reads that belong together: one state of all rows, and no writer waits for them on SQLite."""
+
+import pytest
+from django.db import connection
+
+from balancer.models import Region
+from balancer.services.reading import read_at_one_moment
+from tests.balancer.races import at_once
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+
+
+def test_writers_go_on_while_somebody_reads():
+    if connection.vendor != "sqlite":
+        pytest.skip("elsewhere rows are locked one by one")
+    with read_at_one_moment():
+        assert Region.objects.count() == 0
+        at_once(lambda: Region.objects.create(public_id="cn-test", name="Test"))
+        assert Region.objects.count() == 0
+    assert Region.objects.count() == 1
+
+
+def test_writes_take_the_lock_again_afterwards():
+    with read_at_one_moment():
+        Region.objects.count()
+    assert getattr(connection, "transaction_mode", "IMMEDIATE") == "IMMEDIATE"
