@@ -1,6 +1,7 @@
 """One worker's data path for the benchmarks: the listener, the reactor and nothing else."""
 
 import asyncio
+import gc
 import socket
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from proxy.snapshot import (
     Tls,
     TlsPolicy,
 )
+from proxy.worker import GIVE_WAY_S
 
 
 def snapshot(protocol: Protocol, port: int, backend: int, pem: str) -> Snapshot:
@@ -68,6 +70,8 @@ async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None
 
 if __name__ == "__main__":
     mode, port, backend, *files = sys.argv[1:]
+    sys.setswitchinterval(GIVE_WAY_S)
+    gc.freeze()
     is_https = mode == Protocol.HTTPS
     log = AccessLog(LogFile(Path(files[0]))) if files and not is_https else None
     pem = Path(files[0]).read_text() if is_https else ""

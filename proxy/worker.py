@@ -35,8 +35,10 @@ STOP_BOUND_S = 4.0
 STOP_POLL_S = 0.05
 TURN_S = 0.001
 """How long configuration keeps traffic waiting at a time."""
-GIVE_WAY_S = 0.001
-"""How long another thread may keep the one that serves from going on."""
+GIVE_WAY_S = 0.00005
+"""How long a thread waits for another at most. As long as the thread that writes the access log
+waits, each system call of the one that serves tells it in vain that it might go on.
+"""
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,8 @@ of a bounded length.
 """
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxy.core.reasons import ChosenBy, Reason
 
@@ -33,6 +34,66 @@ SESSION = (
     b'{"time":"%b%03dZ",%b,%b,"reason":%b,"packets_in":%d,"packets_out":%d,'
     b'"bytes_in":%d,"bytes_out":%d,"total_ms":%.3f,"retries":%d,"end":"%b"}\n'
 )
+
+
+SimpleWork = tuple[float, bytes, bytes, bytes, bytes, int, int, int, float, bytes, bool]
+"""A request that went the short way: when it ended, where it went, who asked, its first line, its
+host, status, bytes in and out, how long it took in seconds, its id, and whether its client got all
+of the answer.
+"""
+SIMPLE_VALUES = 11
+
+
+class Second(NamedTuple):
+    """A second of the wall clock: its text, and its begin and end on the monotonic clock."""
+
+    text: bytes
+    begin: float
+    end: float
+
+
+def simple_lines(values: Iterable[Any], second_of: Callable[[float], Second]) -> bytes:
+    """Return the lines of such requests, whose values stand one after the other.
+
+    Each is a GET that an idle connection took and whose answer came whole.
+    """
+    second = Second(b"", 0.0, 0.0)
+    texts: list[bytes] = []
+    for work in zip(*[iter(values)] * SIMPLE_VALUES, strict=True):
+        now, place, client, line, host, status, bytes_in, bytes_out, took_s, request_id, whole = (
+            work
+        )
+        if now >= second.end:
+            second = second_of(now)
+        target = line[len(b"GET ") : -len(b" HTTP/1.1\r\n")]
+        took_ms = HUNDREDTHS_MS[int(took_s * 1e5)] if took_s < 0.0999 else milliseconds(took_s)
+        texts += (
+            b'{"time":"',
+            second.text,
+            THOUSANDTHS[int((now - second.begin) * 1000)],
+            b'Z",',
+            place,
+            b",",
+            client,
+            b',"method":"GET","target":"',
+            target if len(target) <= MAX_TEXT else plain_text(target),
+            b'","host":',
+            host,
+            b',"status":',
+            NUMBERS[status],
+            b',"reason":null,"detail":null,"bytes_in":',
+            NUMBERS[bytes_in] if bytes_in < 4096 else b"%d" % bytes_in,
+            b',"bytes_out":',
+            NUMBERS[bytes_out] if bytes_out < 4096 else b"%d" % bytes_out,
+            b',"total_ms":',
+            took_ms,
+            b',"connect_ms":0.00,"first_byte_ms":',
+            took_ms,
+            b',"retries":0,"request_id":"',
+            request_id,
+            b'","end":"complete"}\n' if whole else b'","end":"client_closed"}\n',
+        )
+    return b"".join(texts)
 
 
 def json_text(value: bytes | str | None) -> bytes:

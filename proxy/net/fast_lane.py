@@ -201,17 +201,20 @@ class FastLane:
         assert target is not None
         assert self._block is not None
         log.add_simple(
-            now,
-            route.log_parts.get(target.server_id) or place_of(client.service.plan, route, target),
-            client.log_part,
-            self._line[4:-11],
-            self._block.host_text,
-            status,
-            size,
-            sent,
-            now - self._started_at,
-            self._request_id,
-            b"complete" if is_delivered else b"client_closed",
+            (
+                now,
+                route.log_parts.get(target.server_id)
+                or place_of(client.service.plan, route, target),
+                client.log_part,
+                self._line,
+                self._block.host_text,
+                status,
+                size,
+                sent,
+                now - self._started_at,
+                self._request_id,
+                is_delivered,
+            )
         )
 
     def _hand_over(self) -> Exchange:

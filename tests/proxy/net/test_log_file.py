@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,15 +101,57 @@ def test_missing_directory_costs_lines_until_it_is_back(file, path):
 def test_disk_that_does_not_answer_holds_nobody_up_and_a_bounded_number_of_lines(file, path):
     """A pipe that nobody reads stands in for it: to open one waits without end."""
     os.mkfifo(path)
-    for number in range(MAX_WAITING + 50):
-        file.append(lines_of(number))
-    assert 40 <= file.lost <= 50
-    with path.open("rb") as reader:
-        kept = MAX_WAITING + 50 - file.lost
-        taken = [json.loads(reader.readline())["number"] for _ in range(kept)]
-        file.close()
+    fill = b"x" * 65_000
+    count = 0
+    while file.lost < 50:
+        file.append([b'{"number":%d,"fill":"%b"}\n' % (count, fill)])
+        count += 1
+        assert count < 10 * MAX_WAITING
+    kept = count - file.lost
+    assert kept >= MAX_WAITING
+    taken: list[int] = []
+
+    def read() -> None:
+        with path.open("rb") as reader:
+            taken.extend(json.loads(line)["number"] for line in reader)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    while file.written < kept:
+        file.append([])
+    file.close()
+    reading.join(PATIENCE_S)
     assert taken == list(range(kept))
-    assert file.written == kept
+    assert (file.written, file.lost) == (kept, 50)
+
+
+def test_writer_that_dies_is_replaced_and_what_it_had_is_counted(file, path, monkeypatch):
+    monkeypatch.setattr("proxy.net.log_file.RESTART_GAP_S", 0.0)
+    file.append(lines_of(1))
+    wait_until(lambda: file.written == 1, "the line")
+    file._writer.kill()
+    file._writer.wait()
+    file.append(lines_of(2))
+    file.append(lines_of(3))
+    file.close()
+    assert numbers_in(path)[0] == 1
+    assert file.written == len(numbers_in(path))
+    assert file.written + file.lost == 3
+
+
+def test_what_a_killed_worker_had_handed_over_is_written(path):
+    path.parent.mkdir()
+    script = """
+        import os, signal, sys
+        from pathlib import Path
+        from proxy.net.log_file import LogFile
+
+        LogFile(Path(sys.argv[1])).append([b'{"number":1}\\n'])
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(path)]
+    subprocess.run(command, cwd=PROJECT, timeout=PATIENCE_S)
+    wait_until(lambda: path.exists() and numbers_in(path) == [1], "the line")
 
 
 def test_two_writers_never_mix_their_lines(file, path):
@@ -117,26 +160,27 @@ def test_two_writers_never_mix_their_lines(file, path):
     for start in range(0, 20_000, 400):
         file.append(lines_of(*range(start, start + 200)))
         other.append(lines_of(*range(start + 200, start + 400)))
-        wait_until(lambda: file._waiting.qsize() + other._waiting.qsize() < 20, "the disk")
+    wait_until(lambda: file.written + other.written == 20_000, "the disk")
     file.close()
     other.close()
     assert sorted(numbers_in(path)) == list(range(20_000))
 
 
 def test_line_that_a_full_disk_tore_spoils_no_other(tmp_path):
-    """In a process of its own, whose limit of a file's size stands in for the end of the disk."""
+    """The limit of a file's size stands in for the end of the disk."""
     script = """
         import resource, sys
         from pathlib import Path
         from proxy.net.log_file import LogFile
 
         _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
         file = LogFile(Path(sys.argv[1]))
+        writer = file._writer.pid
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (1000, hard))
         file.append([b'{"number":%d,"fill":"%b"}\\n' % (n, b"x" * 300) for n in range(10)])
         while file.written + file.lost < 10:
             pass
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (hard, hard))
         file.append([b'{"number":10}\\n', b'{"number":11}\\n'])
         file.close()
         print(file.written, file.lost)
