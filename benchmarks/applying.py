@@ -14,7 +14,6 @@ import os
 import socket
 import statistics
 import struct
-import sys
 import time
 from collections.abc import Iterator
 
@@ -36,7 +35,7 @@ from proxy.snapshot import (
     Snapshot,
     probe_id,
 )
-from proxy.worker import GIVE_WAY_S, Worker
+from proxy.worker import Worker
 
 CHECK = HealthCheck(
     kind=CheckKind.TCP, interval_s=2, timeout_s=5, healthy_threshold=3, unhealthy_threshold=3
@@ -163,7 +162,6 @@ def bind_listeners(count: int) -> float:
 
 def main(servers: int, listeners: int, rounds: int) -> None:
     """Print the median and the worst of some rounds."""
-    sys.setswitchinterval(GIVE_WAY_S)
     for scheduler in SCHEDULERS:
         stalls = [longest_stall(servers, scheduler, 4) for _ in range(rounds)]
         print(

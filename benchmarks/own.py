@@ -22,7 +22,6 @@ from proxy.snapshot import (
     Tls,
     TlsPolicy,
 )
-from proxy.worker import GIVE_WAY_S
 
 
 def snapshot(protocol: Protocol, port: int, backend: int, pem: str) -> Snapshot:
@@ -70,7 +69,6 @@ async def serve(mode: str, port: int, backend: int, access_log: AccessLog | None
 
 if __name__ == "__main__":
     mode, port, backend, *files = sys.argv[1:]
-    sys.setswitchinterval(GIVE_WAY_S)
     gc.freeze()
     is_https = mode == Protocol.HTTPS
     log = AccessLog(LogFile(Path(files[0]))) if files and not is_https else None

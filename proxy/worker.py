@@ -35,10 +35,6 @@ STOP_BOUND_S = 4.0
 STOP_POLL_S = 0.05
 TURN_S = 0.001
 """How long configuration keeps traffic waiting at a time."""
-GIVE_WAY_S = 0.00005
-"""How long a thread waits for another at most. As long as the thread that writes the access log
-waits, each system call of the one that serves tells it in vain that it might go on.
-"""
 
 logger = logging.getLogger(__name__)
 
@@ -250,7 +246,6 @@ def main(arguments: list[str]) -> None:
     access_log = AccessLog(LogFile(Path(arguments[7]))) if arguments[7:] else None
     ledger = Ledger(memory, count, index)
     channel = socket.socket(fileno=descriptor)
-    sys.setswitchinterval(GIVE_WAY_S)
     # What was imported is never garbage: looking for it would hold up traffic.
     gc.freeze()
     asyncio.run(_serve(channel, index / count, http_limits, access_log, ledger))
