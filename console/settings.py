@@ -273,7 +273,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"HealthStatusEnum": "balancer.choices.HEALTH_STATUS_CHOICES"},
+    "ENUM_NAME_OVERRIDES": {
+        "HealthStatusEnum": "balancer.choices.HEALTH_STATUS_CHOICES",
+        "MetricSubjectEnum": "balancer.api.serializers.metrics.SUBJECTS",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "balancer.api.schema.add_problems",

@@ -20,6 +20,7 @@ from balancer.api.views.inventory import (
 )
 from balancer.api.views.listeners import ListenerViewSet
 from balancer.api.views.load_balancers import LoadBalancerViewSet
+from balancer.api.views.metrics import MetricsView
 from balancer.api.views.observation import ActivityViewSet, HealthFlipViewSet, ProxiesView
 from balancer.api.views.root import NothingHere, RootView, SchemaView, show_docs
 from balancer.api.views.server_groups import ServerGroupViewSet
@@ -55,6 +56,7 @@ router.register("access-keys", AccessKeyViewSet, "api-access-key")
 version_1 = [
     path("", RootView.as_view(), name="api-root"),
     *router.urls,
+    re_path(r"^metrics/?$", MetricsView.as_view(), name="api-metric-list"),
     re_path(r"^proxies/?$", ProxiesView.as_view(), name="api-proxy-list"),
     re_path(r"^me/?$", MeView.as_view(), name="api-me"),
 ]

@@ -17,12 +17,14 @@ from balancer.domain.metrics import (
     MetricSubject,
     Point,
     merge,
+    rounded,
 )
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 PERIOD_S = MINUTE_S
 """How long the time of a point is that comes from the proxies' counters."""
 LONGEST_KEPT_S = 8 * DAY_S
+TOLERANCE_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,10 @@ class Metric:
         """Return the metric's value among the figures of a time, None when nobody knows it."""
         if self.figure in KNOWN_AT_TIMES and self.figure not in figures:
             return None
-        value = self.factor * figures.get(self.figure, 0.0)
-        if not self.per:
-            return value
-        divisor = figures.get(self.per, 0.0)
-        return value / divisor if divisor else None
+        divisor = figures.get(self.per, 0.0) if self.per else 1.0
+        if not divisor:
+            return None
+        return rounded(self.factor * figures.get(self.figure, 0.0) / divisor)
 
 
 _FRONT = frozenset({MetricSubject.LOAD_BALANCER, MetricSubject.LISTENER})
@@ -192,8 +193,11 @@ def metrics_of(kind: MetricSubject) -> tuple[Metric, ...]:
 
 
 def finest_period_s(kind: MetricSubject, age_s: float) -> int | None:
-    """Return the period of the finest points that reach back so far, None when none do."""
-    fitting = (tier.period_s for tier in TIERS[kind] if age_s <= tier.kept_s)
+    """Return the period of the finest points that reach back so far, None when none do.
+
+    Who asks for the last 24 hours has taken a moment to ask.
+    """
+    fitting = (tier.period_s for tier in TIERS[kind] if age_s <= tier.kept_s + TOLERANCE_S)
     return next(fitting, None)
 
 

@@ -136,12 +136,17 @@ def add_figures(total: dict[str, float], part: Figures) -> None:
         total[name] = total.get(name, 0.0) + value
 
 
+def rounded(value: float) -> float:
+    """Return the value with as many digits as it can be trusted for."""
+    return float(f"{value:.{_DIGITS}g}")
+
+
 def compact(figures: Figures) -> dict[str, float]:
     """Return the figures as they are stored: few digits, and no 0 that goes without saying."""
-    rounded = {name: float(f"{value:.{_DIGITS}g}") for name, value in figures.items()}
+    short = {name: rounded(value) for name, value in figures.items()}
     return {
         name: int(value) if value == int(value) else value
-        for name, value in rounded.items()
+        for name, value in short.items()
         if value or name in KNOWN_AT_TIMES
     }
 

@@ -18,8 +18,10 @@ from balancer.api.serializers.server_groups import (
     BackendServerSerializer,
     NewBackendServer,
 )
-from balancer.api.views.base import ResourceViewSet, gone
+from balancer.api.views.base import gone
+from balancer.api.views.metrics import WithMetrics, measured
 from balancer.choices import GROUP_KIND_CHOICES, SERVER_ROLE_CHOICES
+from balancer.domain.metrics import MetricSubject
 from balancer.domain.quotas import limit
 from balancer.exceptions import Invalid
 from balancer.models import BackendServer
@@ -69,9 +71,11 @@ class BackendServerFilter(MemberFilter):
     region = id_filter("group__load_balancer__region", "Region ID.")
 
 
-class BackendServerViewSet(ResourceViewSet):
+@measured(MetricSubject.BACKEND_SERVER)
+class BackendServerViewSet(WithMetrics):
     """The servers of all groups."""
 
+    metric_subject = MetricSubject.BACKEND_SERVER
     tells_of_others = True
     serializer_class = BackendServerSerializer
     change_serializer_class = BackendServerChange

@@ -13,8 +13,10 @@ from balancer.api.filters import PortFilter, TaggedFilter, id_filter
 from balancer.api.serializers.listeners import ListenerChange, ListenerSerializer
 from balancer.api.serializers.observation import ListenerHealthSerializer, listener_health_facts
 from balancer.api.views.base import gone
+from balancer.api.views.metrics import WithMetrics, measured
 from balancer.api.views.tags import TaggedViewSet
 from balancer.choices import PROTOCOL_CHOICES, ListenerStatus, TaggedResource
+from balancer.domain.metrics import MetricSubject
 from balancer.models import Listener
 from balancer.rights import Right
 from balancer.selectors.health import get_listener_health
@@ -52,9 +54,11 @@ class ListenerFilter(TaggedFilter):
         return listeners.filter(pk__in=keys_of_users(group_id))
 
 
-class ListenerViewSet(TaggedViewSet):
+@measured(MetricSubject.LISTENER)
+class ListenerViewSet(WithMetrics, TaggedViewSet):
     """Listeners of load balancers."""
 
+    metric_subject = MetricSubject.LISTENER
     serializer_class = ListenerSerializer
     change_serializer_class = ListenerChange
     filterset_class = ListenerFilter

@@ -23,8 +23,10 @@ from balancer.api.serializers.observation import (
     listener_health_facts,
 )
 from balancer.api.views.base import gone
+from balancer.api.views.metrics import WithMetrics, measured
 from balancer.api.views.tags import TaggedViewSet
 from balancer.choices import AddressType, LoadBalancerStatus, TaggedResource
+from balancer.domain.metrics import MetricSubject
 from balancer.models import LoadBalancer
 from balancer.models.load_balancer import DEFAULT_RESOURCE_GROUP
 from balancer.rights import Right
@@ -75,9 +77,11 @@ class LoadBalancerFilter(TaggedFilter):
         return rows.filter(found)
 
 
-class LoadBalancerViewSet(TaggedViewSet):
+@measured(MetricSubject.LOAD_BALANCER)
+class LoadBalancerViewSet(WithMetrics, TaggedViewSet):
     """Load balancer instances."""
 
+    metric_subject = MetricSubject.LOAD_BALANCER
     serializer_class = LoadBalancerSerializer
     change_serializer_class = LoadBalancerChange
     filterset_class = LoadBalancerFilter

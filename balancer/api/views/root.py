@@ -39,6 +39,7 @@ NOUNS = [
     "tag",
     "activity",
     "health-flip",
+    "metric",
     "proxy",
     "token",
     "access-key",

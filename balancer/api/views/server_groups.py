@@ -33,8 +33,10 @@ from balancer.api.views.backend_servers import (
     new_server,
 )
 from balancer.api.views.base import gone
+from balancer.api.views.metrics import WithMetrics, measured
 from balancer.api.views.tags import TaggedViewSet
 from balancer.choices import GROUP_KIND_CHOICES, TaggedResource
+from balancer.domain.metrics import MetricSubject
 from balancer.exceptions import Invalid
 from balancer.models import BackendServer, ServerGroup
 from balancer.rights import Right
@@ -63,9 +65,11 @@ class ServerGroupFilter(TaggedFilter):
     name = django_filters.CharFilter(help_text="The whole name.")
 
 
-class ServerGroupViewSet(TaggedViewSet):
+@measured(MetricSubject.SERVER_GROUP)
+class ServerGroupViewSet(WithMetrics, TaggedViewSet):
     """Server groups of the three kinds."""
 
+    metric_subject = MetricSubject.SERVER_GROUP
     serializer_class = ServerGroupSerializer
     change_serializer_class = ServerGroupChange
     filterset_class = ServerGroupFilter

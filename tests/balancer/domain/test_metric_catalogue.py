@@ -6,6 +6,7 @@ from balancer.domain.metric_catalogue import (
     LONGEST_KEPT_S,
     METRICS,
     TIERS,
+    TOLERANCE_S,
     finest_period_s,
     metrics_of,
     steps,
@@ -74,11 +75,11 @@ def test_each_tier_is_made_of_the_one_before_and_kept_longer(kind):
     [
         (MetricSubject.LISTENER, HOUR_S, 60),
         (MetricSubject.LISTENER, DAY_S, 60),
-        (MetricSubject.LISTENER, DAY_S + 1, 900),
+        (MetricSubject.LISTENER, DAY_S + TOLERANCE_S + 1, 900),
         (MetricSubject.BACKEND_SERVER, 2 * HOUR_S, 60),
         (MetricSubject.BACKEND_SERVER, 3 * HOUR_S, 900),
         (MetricSubject.BACKEND_SERVER, 2 * DAY_S, 3600),
-        (MetricSubject.LISTENER, 8 * DAY_S + 1, None),
+        (MetricSubject.LISTENER, 8 * DAY_S + TOLERANCE_S + 1, None),
     ],
 )
 def test_how_fine_the_past_is(kind, age_s, period_s):
