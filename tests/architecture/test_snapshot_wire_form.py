@@ -45,6 +45,7 @@ from proxy.snapshot import (
     TlsPolicy,
     probe_id,
 )
+from tests.proxy.parts import finish
 
 GOLDEN = Path(__file__).resolve().parents[1] / "data" / "snapshots"
 
@@ -273,14 +274,7 @@ def test_unusable_document_is_refused_whole_and_the_place_is_named(old, new, com
 
 
 def read_in_parts(text: str) -> tuple[Snapshot, int]:
-    """Return the snapshot and how many pauses there were."""
-    parts, pauses = Snapshot.from_json_in_parts(text), 0
-    while True:
-        try:
-            next(parts)
-        except StopIteration as end:
-            return end.value, pauses
-        pauses += 1
+    return finish(Snapshot.from_json_in_parts(text))
 
 
 def test_document_read_in_parts_is_the_same():

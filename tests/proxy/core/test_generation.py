@@ -16,7 +16,7 @@ from proxy.core.health import EJECTION_S, Availability, Target
 from proxy.core.http.response_reader import ResponseReader
 from proxy.core.reasons import Reason
 from proxy.core.stickiness import Session
-from proxy.core.targets import SERVERS_PER_PART, TargetBook
+from proxy.core.targets import SERVERS_PER_PART
 from proxy.snapshot import (
     CheckKind,
     ForwardingRule,
@@ -37,6 +37,7 @@ from proxy.snapshot import (
     StickyKind,
     probe_id,
 )
+from tests.proxy.parts import finish
 
 CHECK = HealthCheck(CheckKind.TCP, 2, 5, 3, 3)
 LISTENER = Listener(
@@ -84,23 +85,12 @@ def counts(plan: ListenerPlan, availability: Availability, count: int, now: floa
     )
 
 
-def foresee(wanted: Snapshot, previous: Generation | None) -> tuple[TargetBook, int]:
-    """Return what is made ahead, and in how many parts."""
-    parts, pauses = foresee_targets(wanted, previous), 0
-    while True:
-        try:
-            next(parts)
-        except StopIteration as end:
-            return end.value, pauses
-        pauses += 1
-
-
 def test_targets_are_made_ahead_in_parts_while_the_plan_before_serves_on():
     many = {f"s-{at}": 1 + at % 5 for at in range(1000)}
     first = build_generation(snapshot(many, CHECK), None)
     availability = healthy(plan_of(first), *many)
     second = snapshot(dict.fromkeys(many, 7), CHECK, version=2)
-    book, pauses = foresee(second, first)
+    book, pauses = finish(foresee_targets(second, first))
     assert pauses >= 1000 // SERVERS_PER_PART
     target = plan_of(first).route.pick(availability, 0.0)
     assert isinstance(target, Target), "the plan before serves on"
