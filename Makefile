@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz lock browser clean
+.PHONY: help run test check bench fuzz lock browser curl node clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -16,7 +16,7 @@ help: ## show this list
 run: $(VENV)/runtime.stamp ## start everything in the foreground; ARGS="..." goes to `manage.py up`
 	@OPENCLB_DEMO=$${OPENCLB_DEMO-1} exec $(BIN)/python manage.py up --with-parent $(ARGS)
 
-test: $(VENV)/dev.stamp browser node ## run the whole test suite; ARGS="..." goes to pytest
+test: $(VENV)/dev.stamp browser node curl ## run the whole test suite; ARGS="..." goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: export OPENCLB_DATA_DIR = $(VENV)/check
@@ -42,6 +42,10 @@ lock: $(VENV)/dev.stamp ## write requirements/*.txt anew from requirements/*.in
 # Interop tests run the vendor's client for Node.
 node:
 	@sh tests/interop/find-node.sh
+
+# The guide to the REST API is tried with it.
+curl:
+	@sh tests/interop/find-curl.sh
 
 # Browser tests drive the system's own Chromium.
 browser:
