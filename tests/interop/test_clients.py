@@ -124,6 +124,29 @@ def test_vserver_group_changes(place):
     call("DeleteVServerGroup", **group)
 
 
+def test_forty_servers_go_in_one_call(place):  # trap 8; most clients put them in the query
+    made = place.call("CreateVServerGroup", RegionId=REGION)
+    group = {"VServerGroupId": made["VServerGroupId"], "RegionId": REGION}
+    listed = [
+        {
+            "serverId": place.machines[0],
+            "port": 1000 + number,
+            "weight": number,
+            "type": "ecs",
+            "serverIp": "",
+            "description": "k8s/80/service/namespace/" + "c" * 50,
+            "NodeName": f"node-{number}.cluster.example",
+        }
+        for number in range(40)
+    ]
+    written = json.dumps(listed)
+    assert len(written) > 8190
+    call = place.client.call
+    added = call("AddVServerGroupBackendServers", BackendServers=written, **group)
+    assert len(added["BackendServers"]["BackendServer"]) == 40
+    call("DeleteVServerGroup", **group)
+
+
 def test_pair_is_made_and_deleted(place):
     first, second, *_ = place.machines
     members = [
