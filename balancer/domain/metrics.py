@@ -155,7 +155,7 @@ def compact(figures: Figures) -> dict[str, float]:
 class Point:
     """The figures of one subject over a time that begins at ``at`` (Unix seconds).
 
-    ``measured_s`` is how much of the time was measured.
+    ``measured_s`` is how long was measured, and the weight of the point.
     """
 
     at: int

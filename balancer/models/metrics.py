@@ -8,8 +8,8 @@ from balancer.domain.metrics import MetricSubject, Point
 class Measurement(models.Model):
     """All figures of one subject for one period, which begins at ``at``.
 
-    A figure that is missing is 0, unless nobody knows it. ``measured_s`` is how much of the period
-    was measured; the rest is unknown.
+    A figure that is missing is 0, unless nobody knows it. ``measured_s`` is how long was measured:
+    some seconds more or less than the period, or much less where nobody was there to measure.
     """
 
     kind = models.CharField(

@@ -42,7 +42,7 @@ def record_metrics(*, now: datetime) -> int:
     if minutes:
         elapsed_s = now.timestamp() - at
         figures = _figures(before, sample, elapsed_s)
-        measured_s = max(1, min(PERIOD_S, round(elapsed_s / len(minutes))))
+        measured_s = max(1, round(elapsed_s / len(minutes)))
         written = sum(_write(figures, minute, measured_s) for minute in minutes)
         roll_up(now=now)
     text = json.dumps([now.timestamp(), sample])

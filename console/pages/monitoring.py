@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from balancer.domain.metric_catalogue import METRICS
@@ -124,10 +126,21 @@ def show_monitoring(
         "ranges": RANGES,
         "chosen_range": chosen[0],
         "charts": charts_of(kind, scope, Span.around(since, until, chosen[3])),
+        "csv_url": _csv_url(kind, scope, since, until, chosen[3]),
         "axis": [since + (until - since) * step / 4 for step in range(5)],
     }
     fragments = {"monitoring": "load_balancers/_monitoring.html"}
     return render_page(request, "load_balancers/monitoring.html", context, fragments=fragments)
+
+
+def _csv_url(
+    kind: MetricSubject, subject_id: str, since: datetime, until: datetime, step_s: int
+) -> str:
+    """Return where the figures of the charts are to be had as a table."""
+    noun = "load-balancer" if kind is MetricSubject.LOAD_BALANCER else "listener"
+    query = {"format": "csv", "step": step_s}
+    query |= {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
+    return f"{reverse(f'api-{noun}-metrics', args=[subject_id])}?{urlencode(query)}"
 
 
 def charts_of(kind: MetricSubject, subject_id: str, span: Span) -> list[Chart]:

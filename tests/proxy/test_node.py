@@ -311,6 +311,9 @@ def test_counters_are_summed_over_workers_and_survive_one(feed, node, estate):
     counted = feed.counters(node.node)["listeners"][listener]
     assert counted["responses"]["2xx"] == 21
     assert sum(each["requests"] for each in counted["servers"].values()) == 21
+    (group,) = counted["groups"].values()
+    assert (group["requests"], group["responses"]) == (21, {"2xx": 21})
+    assert group["bytes_out"] == counted["bytes_out"]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,15 @@ def test_every_minute_has_a_point_however_calls_are_late(broker, estate):  # noq
     assert values(LISTENER, estate.listener) == [10.0, rate, rate, None]
 
 
+def test_minutes_weigh_as_long_as_they_were_measured(broker, estate):  # noqa: F811
+    """However calls drift, averages are those of what was counted."""
+    for second, requests in [(0, 0), (69, 690), (120, 690)]:
+        count(broker, estate, requests)
+        record_metrics(now=at(0, second))
+    assert values(LISTENER, estate.listener, minutes=2) == [10.0, 0.0]
+    assert values(LISTENER, estate.listener, minutes=2, step_s=120) == [690 / 120]
+
+
 @pytest.mark.parametrize("pause_s", [-3600, 3600])
 def test_samples_that_do_not_belong_together_are_not_compared(broker, estate, pause_s):  # noqa: F811
     count(broker, estate, 100)
@@ -92,7 +101,8 @@ def test_health_is_counted_with_the_traffic(broker, estate, settings):  # noqa: 
     statuses = [HealthStatus.HEALTHY, HealthStatus.UNHEALTHY]
     for server, status in zip(estate.servers, statuses, strict=False):
         probe = probe_id(server.address, estate.listener.backend_port, check)
-        found = {probe: Evidence(status, time.time(), time.time(), "")}
+        checked_at = time.time() + 3600  # fresh, however slow the machine is
+        found = {probe: Evidence(status, checked_at, checked_at, "")}
         feed.put_evidence(shard_of(probe, settings.OPENCLB_HEALTH_SHARDS), found, [])
     for minute in range(2):
         count(broker, estate, 0)

@@ -1,5 +1,6 @@
 """Lists that are read only so far: groups, the operation log, monitoring."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -197,6 +198,10 @@ def test_monitoring_draws_measured_figures(viewer, page, estate):
     assert ">240<" in text
     listener = shown(viewer.get(f"{page}/monitoring?scope={estate.listener.public_id}"))
     assert "chart-line series-1" not in listener
+    (table,) = re.findall(r'href="([^"]+)" download', text)
+    rows = viewer.get(html.unescape(table)).content.decode().splitlines()
+    (at, *_), *_ = (row.split(",") for row in rows if ",240.0," in row)
+    assert at.endswith("Z")
     check_markup(text)
 
 
