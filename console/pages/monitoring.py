@@ -138,7 +138,7 @@ def _csv_url(
 ) -> str:
     """Return where the figures of the charts are to be had as a table."""
     noun = "load-balancer" if kind is MetricSubject.LOAD_BALANCER else "listener"
-    query = {"format": "csv", "step": step_s}
+    query = {"format": "csv", "step": str(step_s)}
     query |= {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
     return f"{reverse(f'api-{noun}-metrics', args=[subject_id])}?{urlencode(query)}"
 
