@@ -26,6 +26,14 @@ from balancer.services.listener_tls import (
 )
 
 
+class SecretTextarea(forms.Textarea):
+    """A text that no page repeats, not even one that says what was wrong with it."""
+
+    def format_value(self, value: Any) -> str:
+        """Return nothing to fill in."""
+        return ""
+
+
 class CertificateForm(EditedForm):
     """Takes a private key; none is ever filled in."""
 
@@ -33,7 +41,7 @@ class CertificateForm(EditedForm):
         label="Private key",
         required=False,
         max_length=MAX_KEY_CHARACTERS,
-        widget=forms.Textarea(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=SecretTextarea(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text="PEM, without a password; for server certificates. Given with a certificate, it "
         "replaces both; it is never shown again.",
     )

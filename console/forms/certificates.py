@@ -12,14 +12,29 @@ from balancer.constants import (
 )
 
 
-def _pem_field(label: str, most: int, help_text: str, *, required: bool) -> forms.CharField:
+class SecretTextarea(forms.Textarea):
+    """A text that no page repeats, not even one that says what was wrong with it."""
+
+    def format_value(self, value: Any) -> str:
+        """Return nothing to fill in."""
+        return ""
+
+
+def _pem_field(
+    label: str,
+    most: int,
+    help_text: str,
+    *,
+    required: bool,
+    widget: type[forms.Textarea] = forms.Textarea,
+) -> forms.CharField:
     attributes = {"rows": 8, "spellcheck": "false", "autocomplete": "off"}
     return forms.CharField(
         label=label,
         max_length=most,
         help_text=help_text,
         required=required,
-        widget=forms.Textarea(attrs=attributes),
+        widget=widget(attrs=attributes),
     )
 
 
@@ -35,8 +50,10 @@ class ContentForm(forms.Form):
     private_key_pem = _pem_field(
         "Private key",
         MAX_KEY_CHARACTERS,
-        "PEM, RSA or EC, without a password. It is kept encrypted and never shown again.",
+        "PEM, RSA or EC, without a password. It is kept encrypted and never shown again; after a "
+        "mistake anywhere in this form it is pasted once more.",
         required=False,
+        widget=SecretTextarea,
     )
     expected = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

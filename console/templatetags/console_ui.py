@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.forms import BoundField
+from django.forms import BoundField, Textarea
 from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -115,7 +115,7 @@ def control(
     """Draw the bare control of a field: class, invalid state and the messages that describe it."""
     widget = getattr(bound.field.widget, "input_type", "")
     base = {"checkbox": "checkbox", "select": "select"}.get(widget, "input")
-    if bound.field.widget.__class__.__name__ == "Textarea":
+    if isinstance(bound.field.widget, Textarea):
         base = "textarea"
     if "switch" in css_class:
         base = ""
