@@ -142,7 +142,8 @@ class ServerGroupViewSet(WithMetrics, TaggedViewSet):
                 servers=[new_server(row) for row in rows],
                 expected=self.expected_state(group),
             )
-            return self.show_members(group, wanted)
+            state = self.present_state()
+        return self.show_members(state, wanted)
 
     @extend_schema(request=ServersInput, responses={201: BackendServerSerializer(many=True)})
     @servers.mapping.post
@@ -158,7 +159,8 @@ class ServerGroupViewSet(WithMetrics, TaggedViewSet):
                 servers=[new_server(row) for row in rows],
                 expected=self.expected_state(group),
             )
-            return self.show_members(group, added, status.HTTP_201_CREATED)
+            state = self.present_state()
+        return self.show_members(state, added, status.HTTP_201_CREATED)
 
     @extend_schema(request=WeightsInput, responses=BackendServerSerializer(many=True))
     @servers.mapping.patch
@@ -177,7 +179,8 @@ class ServerGroupViewSet(WithMetrics, TaggedViewSet):
                 expected={row["id"]: row["edit_number"] for row in rows if "edit_number" in row},
                 expected_group=expected_group,
             )
-            return self.show_members(group, changed)
+            state = self.present_state()
+        return self.show_members(state, changed)
 
     @extend_schema(responses=DrainsSerializer)
     @action(methods=["get"], detail=True, url_path="servers/drain")
@@ -224,12 +227,16 @@ class ServerGroupViewSet(WithMetrics, TaggedViewSet):
         """Return which state of the group's servers If-Match asks for."""
         return expected_group_state(self.request, group)
 
+    def present_state(self) -> GroupState:
+        """Return how the group is now; before the commit of a change, exactly as it left it."""
+        return state_of_group(self.find(Right.VIEW))
+
     def show_members(
-        self, group: ServerGroup, rows: Sequence[BackendServer], status_code: int = 200
+        self, state: GroupState, rows: Sequence[BackendServer], status_code: int = 200
     ) -> Response:
         """Return the answer that shows servers of the group, with the tag of the whole list."""
         answer = self.show(BackendServerSerializer, rows, status_code=status_code, many=True)
-        answer.headers["ETag"] = etag(state_of_group(self.find(Right.VIEW)))
+        answer.headers["ETag"] = etag(state)
         return answer
 
     @extend_schema(responses=GroupHealthSerializer)
