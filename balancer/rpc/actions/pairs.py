@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.db import transaction
-
 from balancer.choices import TaggedResource
 from balancer.models import BackendServer, ServerGroup
 from balancer.rights import Right
 from balancer.rpc.errors import RpcError
 from balancer.rpc.finding import find_load_balancer, find_pair
 from balancer.rpc.group_lists import group_facts, list_groups, listeners_of
+from balancer.rpc.new_groups import create_group
 from balancer.rpc.parameters import Parameters
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
@@ -24,12 +23,7 @@ from balancer.rpc.servers import (
     server_payload,
 )
 from balancer.rpc.tags import read_new_tags
-from balancer.services.server_groups import (
-    create_server_group,
-    delete_server_group,
-    free_group_name,
-)
-from balancer.services.tags import set_tags
+from balancer.services.server_groups import delete_server_group
 from proxy.snapshot import GroupKind, ServerRole
 
 WORD_OF_ROLE = {ServerRole.PRIMARY: "Master", ServerRole.SECONDARY: "Slave"}
@@ -46,17 +40,14 @@ def create_master_slave_server_group(caller: Caller, parameters: Parameters) -> 
     roles = _checked_roles(listed)
     draft = ServerGroup(load_balancer=load_balancer, kind=GroupKind.PRIMARY_SECONDARY)
     servers = new_servers(caller, draft, listed)
-    name = parameters.optional("MasterSlaveServerGroupName")
-    with transaction.atomic():
-        group = create_server_group(
-            actor=caller.actor,
-            load_balancer=load_balancer,
-            kind=GroupKind.PRIMARY_SECONDARY,
-            name=name or free_group_name(load_balancer, GroupKind.PRIMARY_SECONDARY),
-            servers=[replace(each, role=role) for each, role in zip(servers, roles, strict=True)],
-        )
-        if tags:
-            set_tags(actor=caller.actor, resources=[group], tags=tags)
+    group = create_group(
+        caller,
+        load_balancer,
+        GroupKind.PRIMARY_SECONDARY,
+        name=parameters.optional("MasterSlaveServerGroupName"),
+        servers=[replace(each, role=role) for each, role in zip(servers, roles, strict=True)],
+        tags=tags,
+    )
     return {
         "MasterSlaveServerGroupId": group.public_id,
         LIST: _servers(rows_of(caller, group)),

@@ -11,6 +11,7 @@ from balancer.rights import Right
 from balancer.rpc.errors import RpcError, missing
 from balancer.rpc.finding import find_load_balancer, find_vserver_group
 from balancer.rpc.group_lists import group_facts, list_groups, listeners_of, rules_of
+from balancer.rpc.new_groups import create_group
 from balancer.rpc.parameters import Parameters
 from balancer.rpc.registry import Caller, action
 from balancer.rpc.responses import Payload
@@ -27,13 +28,7 @@ from balancer.rpc.servers import (
 from balancer.rpc.tags import read_new_tags
 from balancer.services.backend_servers import add_servers, remove_servers
 from balancer.services.server_changes import ServerChanges, ServerEdit, change_servers
-from balancer.services.server_groups import (
-    create_server_group,
-    delete_server_group,
-    free_group_name,
-    rename_server_group,
-)
-from balancer.services.tags import set_tags
+from balancer.services.server_groups import delete_server_group, rename_server_group
 from proxy.snapshot import GroupKind
 
 
@@ -42,18 +37,15 @@ def create_vserver_group(caller: Caller, parameters: Parameters) -> Payload:
     """Create a group, with servers or without."""
     load_balancer = find_load_balancer(caller, parameters, Right.CHANGE)
     listed, tags = _read(parameters), read_new_tags(parameters)
-    name = parameters.optional("VServerGroupName")
     draft = ServerGroup(load_balancer=load_balancer, kind=GroupKind.VSERVER)
-    with transaction.atomic():
-        group = create_server_group(
-            actor=caller.actor,
-            load_balancer=load_balancer,
-            kind=GroupKind.VSERVER,
-            name=name or free_group_name(load_balancer, GroupKind.VSERVER),
-            servers=new_servers(caller, draft, listed),
-        )
-        if tags:
-            set_tags(actor=caller.actor, resources=[group], tags=tags)
+    group = create_group(
+        caller,
+        load_balancer,
+        GroupKind.VSERVER,
+        name=parameters.optional("VServerGroupName"),
+        servers=new_servers(caller, draft, listed),
+        tags=tags,
+    )
     return _answer(caller, group)
 
 

@@ -316,6 +316,18 @@ def test_database_that_cannot_be_written_is_worth_another_try(estate, rpc, monke
     assert int(answer["Retry-After"]) > 0
 
 
+def test_reads_go_on_while_nothing_can_be_written(estate, rpc, monkeypatch):
+    """reliability.md, fault 8: the nonce is the only thing that a read writes."""
+
+    def fail(*arguments):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("balancer.rpc.authentication.note_nonce", fail)
+    assert rpc.call("DescribeRegions")["Regions"]["Region"]
+    change = {"LoadBalancerId": estate.load_balancer.public_id, "LoadBalancerName": "n"}
+    assert refusal(rpc.send("SetLoadBalancerName", **change)) == (503, "ServiceUnavailable")
+
+
 def test_available_resources_are_filtered(estate, rpc):  # section 3.10
     Zone.objects.create(region=estate.zone.region, public_id="cn-test-b", name="B")
     for given, pairs in (
