@@ -69,6 +69,15 @@ IF_MATCH: dict[str, Any] = {
     "description": "The ETag that was read; 412 when the row has changed since.",
     "schema": {"type": "string"},
 }
+IF_NONE_MATCH: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of the copy at hand; 304 when that is still good.",
+    "schema": {"type": "string"},
+}
+ROW_ENDINGS = ("/{id}/", "/{id}/tags/")
+"""How addresses end that show one row, or its tags."""
 
 
 DRY_RUN: dict[str, Any] = {
@@ -145,7 +154,12 @@ def _add_refusals(path: str, method: str, operation: dict[str, Any]) -> None:
     if method not in METHODS_WITHOUT_EFFECT:
         refusals = {"409": "This key came with another request."} | refusals
         operation.setdefault("parameters", []).extend([DRY_RUN, IDEMPOTENCY_KEY])
-    if method in METHODS_WITH_IF_MATCH:
+    if method == "get" and path.endswith(ROW_ENDINGS):
+        operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+        operation["responses"].setdefault("304", {"description": "The copy is still good."})
+    if method == "post" and "{id}" in path:
+        refusals = refusals | {"412": "The row has changed since it was read."}
+    if method in METHODS_WITH_IF_MATCH or (method == "post" and "{id}" in path):
         operation.setdefault("parameters", []).append(IF_MATCH)
     for status, description in refusals.items():
         content = {

@@ -40,6 +40,21 @@ def test_operations_name_their_refusals(document):
     assert any(each.get("name") == "If-Match" for each in operation["parameters"])
 
 
+def test_acts_and_reads_name_the_tags_they_take(document):
+    paths = document["paths"]
+    start = paths["/api/v1/listeners/{id}/start/"]["post"]
+    assert "412" in start["responses"]
+    assert any(each.get("name") == "If-Match" for each in start["parameters"])
+    read = paths["/api/v1/listeners/{id}/"]["get"]
+    assert "304" in read["responses"]
+    assert any(each.get("name") == "If-None-Match" for each in read["parameters"])
+    members = paths["/api/v1/server-groups/{id}/servers/"]
+    shapes = {verb: members[verb]["responses"] for verb in ("put", "patch", "post")}
+    for verb, status in (("put", "200"), ("patch", "200"), ("post", "201")):
+        schema = shapes[verb][status]["content"]["application/json"]["schema"]
+        assert schema["type"] == "array", verb  # all rows of the act, and no page of them
+
+
 def test_yaml_is_there_for_those_who_ask(client, db):
     answer = client.get("/api/schema/", HTTP_ACCEPT="application/yaml")
     assert answer.content.startswith(b"openapi: 3.1")
