@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SHOWN_LINES = 5
+FOLDED_LINES = 200
+"""As many stand on the page behind the others; a replaced group may have thousands."""
 NOTHING = ""
 
 _VALUES_OF_VERBS = {
@@ -40,7 +42,17 @@ class Change:
     @property
     def folded(self) -> Sequence[ChangedValue]:
         """Return the lines behind "and 15 more"."""
-        return self.lines[len(self.shown) :]
+        return self.lines[len(self.shown) :][:FOLDED_LINES]
+
+    @property
+    def folded_count(self) -> int:
+        """Return how many lines there are beyond those that stand open."""
+        return len(self.lines) - len(self.shown)
+
+    @property
+    def left_out(self) -> int:
+        """Return how many lines only the REST API tells."""
+        return self.folded_count - len(self.folded)
 
 
 def describe_change(action: str, before: Any, after: Any) -> Change:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from balancer.api.filters import TaggedFilter, id_filter
+from balancer.api.filters import ResourceFilter, TaggedFilter, id_filter
 from balancer.api.serializers.certificates import (
     CertificateChange,
     CertificateSerializer,
@@ -101,11 +101,19 @@ class CertificateViewSet(TaggedViewSet):
         return gone()
 
 
+class DomainCertificateFilter(ResourceFilter):
+    """What the further certificates of a listener can be narrowed by."""
+
+    domain = django_filters.CharFilter(help_text="The whole domain.")
+    certificate = id_filter("certificate", "Certificate ID.")
+
+
 class DomainCertificateViewSet(ResourceViewSet):
     """The further certificates of an HTTPS listener, by the domain that clients ask for."""
 
     serializer_class = DomainCertificateSerializer
     change_serializer_class = DomainCertificateChange
+    filterset_class = DomainCertificateFilter
     queryset = DomainCertificate.objects.none()
     search_fields = ["domain", "public_id"]
     ordering_fields = ["domain"]

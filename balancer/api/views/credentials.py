@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from balancer.api.filters import ResourceFilter
 from balancer.api.serializers.credentials import (
     AccessKeyChange,
     AccessKeySecret,
@@ -44,10 +46,24 @@ class CredentialViewSet(ResourceViewSet):
     acts_with_secrets = frozenset({"create"})
 
 
+class CredentialFilter(ResourceFilter):
+    """What tokens and access keys can be narrowed by."""
+
+    user = django_filters.CharFilter("user__username", help_text="Whose.")
+    is_active = django_filters.ChoiceFilter(
+        choices=[("true", "accepted"), ("false", "not accepted")], method="of_use"
+    )
+
+    def of_use(self, rows: QuerySet[Any], name: str, word: str) -> QuerySet[Any]:
+        """Return those that are accepted, or the others."""
+        return rows.filter(is_active=word == "true")
+
+
 class ApiTokenViewSet(CredentialViewSet):
     """Tokens for this API: one's own, and everybody's for administrators."""
 
     serializer_class = ApiTokenSerializer
+    filterset_class = CredentialFilter
     queryset = ApiToken.objects.none()
     lookup_field = "digest"
     search_fields = ["name", "user__username"]
@@ -82,6 +98,7 @@ class AccessKeyViewSet(CredentialViewSet):
     """Key pairs for the signed RPC API."""
 
     serializer_class = AccessKeySerializer
+    filterset_class = CredentialFilter
     change_serializer_class = AccessKeyChange
     queryset = AccessKey.objects.none()
     lookup_field = "key_id"

@@ -134,3 +134,20 @@ def test_an_access_key_is_deleted_once_it_is_disabled(operator):
         assert operator.patch(path, {"is_active": False}, headers=again).status_code == 200
     assert operator.delete(path).status_code == 204
     problem_of(operator.get(path), 404)
+
+
+def test_lists_of_credentials_are_filtered(admin, operator):
+    operator.post("/api/v1/tokens/", {"name": "ci"})
+    owner = operator.get("/api/v1/me/").json()["username"]
+    keys = [operator.post("/api/v1/access-keys/", {}).json()["id"] for _ in range(2)]
+    operator.patch(f"/api/v1/access-keys/{keys[0]}/", {"is_active": False})
+
+    def found(query: str) -> set[str]:
+        answer = admin.get(f"/api/v1/{query}").json()
+        return {each.get("name", each["id"]) for each in answer["results"]}
+
+    assert found(f"access-keys/?user={owner}&is_active=true") == {keys[1]}
+    assert found("access-keys/?is_active=false") == {keys[0]}
+    assert found(f"tokens/?user={owner}") == {"test", "ci"}
+    assert found("tokens/?user=nobody") == set()
+    assert fields_of(admin.get("/api/v1/tokens/?is_active=yes")).keys() == {"is_active"}

@@ -116,6 +116,20 @@ def test_the_log_names_servers_with_their_weights_and_folds_the_rest(viewer, est
     assert "address" not in words
 
 
+def test_the_log_stays_small_when_thousands_of_servers_were_replaced(viewer, estate):
+    before = {"removed": [entry(1, 100)]}
+    after = {"added": [entry(number, 1) for number in range(2, 2002)]}
+    record(estate, "servers.replaced", before, after)
+    text = shown(viewer.get("/console/cn-test/activity"))
+    check_markup(text)
+    words = words_of(text)
+    assert "Servers replaced" in text
+    assert "web-1: weight 100" in words
+    assert "and 1996 more" in words  # five stand open
+    assert "1796 more, which the REST API lists" in words
+    assert text.count("web-") < 300
+
+
 def test_the_log_names_the_load_balancer_of_an_object(viewer, estate):
     record(estate, "servers.removed", [entry(1, 100, port=8080)], None)
     Activity.objects.update(action="ecs_instance.changed")
