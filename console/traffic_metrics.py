@@ -39,7 +39,7 @@ LISTENER_COUNTERS = {
     ),
     "over_bandwidth": (
         "openclb_listener_over_bandwidth_packets",
-        "UDP packets dropped over the listener's bandwidth.",
+        "UDP packets dropped over the bandwidth of listener or instance.",
     ),
     "packets_dropped": ("openclb_listener_dropped_packets", "UDP packets forwarded to nobody."),
     "retries": ("openclb_listener_retries", "Further attempts to reach a server."),

@@ -160,7 +160,11 @@ _LISTED = (
             "Turned away: the specification's new connections per second.",
         ),
         ("over_requests", "requests", "Turned away: the specification's requests per second."),
-        ("over_bandwidth", "packets", "UDP packets dropped over the listener's bandwidth."),
+        (
+            "over_bandwidth",
+            "packets",
+            "UDP packets dropped over the bandwidth of listener or instance.",
+        ),
     ),
     Metric(
         "healthy_servers",

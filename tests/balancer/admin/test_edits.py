@@ -215,6 +215,14 @@ def test_a_load_balancer_is_added_with_an_address_and_released(site, estate):
     assert PublishHead.objects.get(load_balancer_public_id=made.public_id).deleted
 
 
+def test_a_load_balancer_gets_a_peak_bandwidth(site, estate):
+    row = estate.load_balancer
+    submit(site, address(row, "change", row.pk), bandwidth_mbps="12")
+    row.refresh_from_db()
+    assert row.bandwidth_mbps == 12
+    assert row.billing["internet_charge_type"] == "paybybandwidth"
+
+
 def test_a_protected_load_balancer_stays_and_says_why(site, estate):
     estate.load_balancer.deletion_protection = True
     estate.load_balancer.save()

@@ -269,6 +269,19 @@ def test_instance_of_another_region_is_not_found(estate, machines, rpc):
     assert refusal.value.code == "InvalidLoadBalancerId.NotFound"
 
 
+def test_a_bandwidth_below_that_of_its_listeners_is_refused(estate, rpc):  # section 3.2
+    estate.listener.bandwidth_mbps = 20
+    estate.listener.save()
+    given = {
+        "LoadBalancerId": estate.load_balancer.public_id,
+        "InternetChargeType": "PayByBandwidth",
+    }
+    with pytest.raises(Refused) as refusal:
+        rpc.call("ModifyLoadBalancerInternetSpec", Bandwidth=19, **given)
+    assert refusal.value.code == "InvalidParameter.Bandwidth"
+    rpc.call("ModifyLoadBalancerInternetSpec", Bandwidth=20, **given)
+
+
 def test_specification_and_billing_are_changed(estate, rpc):
     lb = estate.load_balancer.public_id
     changed = rpc.call(
