@@ -1,5 +1,6 @@
 """How an HTTPS listener meets its clients, as fields of the listener form."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from django import forms
@@ -9,6 +10,8 @@ from balancer.choices import TLS_POLICY_CHOICES, CertificateKind
 from balancer.models import Certificate, Listener
 from proxy.snapshot import TlsPolicy
 
+EXPIRES_SOON: Final = timedelta(days=30)
+"""So long before its end a certificate is marked: most authorities begin to renew then."""
 TLS_FIELDS: Final = ("certificate", "client_ca_certificate", "tls_policy")
 
 
@@ -71,3 +74,11 @@ def validity(certificate: Certificate) -> str:
         return "end unknown"
     word = "expired" if end <= timezone.now() else "valid until"
     return f"{word} {end:%Y-%m-%d}"
+
+
+def validity_tone(certificate: Certificate) -> str:
+    """Return how urgent a new certificate is: not at all, soon, or at once."""
+    end, now = certificate.expires_at, timezone.now()
+    if end is None or end > now + EXPIRES_SOON:
+        return ""
+    return "error" if end <= now else "warning"

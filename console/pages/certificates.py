@@ -19,7 +19,7 @@ from balancer.selectors import certificates as selectors
 from balancer.selectors.inventory import get_region
 from balancer.services import certificates as services
 from console.forms.certificates import ContentForm, RenameForm, UploadForm
-from console.forms.listener_tls import validity
+from console.forms.listener_tls import validity, validity_tone
 from console.forms.refusals import add_refusal
 from console.htmx import HtmxHttpRequest, close_dialog, go_to, render_page
 from console.middleware import status_of
@@ -71,7 +71,8 @@ def _list_context(request: HtmxHttpRequest, region: Region) -> dict[str, Any]:
         rows = rows.filter(named | Q(domains__icontains=text))
     shown = paginate(request, selectors.with_users(rows))
     for row in shown["page"]:
-        row.users, row.validity = list(users_of(row)), validity(row)
+        row.users = list(users_of(row))
+        row.validity, row.tone = validity(row), validity_tone(row)
     return {
         "region": region,
         "region_id": region.public_id,

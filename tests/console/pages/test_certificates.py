@@ -1,6 +1,9 @@
 """Pages of certificates, and HTTPS in the form of a listener."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from balancer.actors import Actor
 from balancer.models import Certificate, Listener, PublishHead
@@ -51,6 +54,18 @@ def test_certificates_are_shown_with_domains_validity_and_users(viewer, shop, li
     check_markup(text)
     assert "No certificate matches" in shown(viewer.get(f"{PAGES}?q=factory"))
     assert "<html" not in shown(viewer.htmx("get", PAGES, target="certificate-table"))
+
+
+@pytest.mark.parametrize(
+    ("days_left", "mark"), [(31, ""), (29, "status is-warning"), (-1, "status is-error")]
+)
+def test_a_certificate_that_ends_soon_or_has_ended_is_marked(viewer, shop, days_left, mark):
+    shop.expires_at = timezone.now() + timedelta(days=days_left)
+    shop.save()
+    text = shown(viewer.get(PAGES))
+    assert mark in text
+    assert bool(mark) == ("status is-" in text)
+    assert ("Expired" if days_left < 0 else "Valid until") in text
 
 
 def test_a_certificate_is_found_by_each_of_its_domains(viewer, shop):
