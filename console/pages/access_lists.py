@@ -1,5 +1,6 @@
 """Pages of access lists: all of a region, one with its networks, and the dialogs over them."""
 
+from ipaddress import ip_network
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -96,13 +97,17 @@ def show_access_list(request: HtmxHttpRequest, region_id: str, access_list_id: s
 
 def _detail(request: HtmxHttpRequest, access_list: AccessList) -> dict[str, Any]:
     listeners = access_list.listeners.select_related("load_balancer__region")
+    # By their numbers, which a database that keeps them as text cannot do; there are few.
+    networks = sorted(
+        selectors.list_entries(access_list), key=lambda entry: ip_network(entry.network)
+    )
     return {
         "region": access_list.region,
         "region_id": access_list.region.public_id,
         "nav_section": "access",
         "access_list": access_list,
         "listeners": listeners,
-        **paginate(request, selectors.list_entries(access_list)),
+        **paginate(request, networks),
     }
 
 

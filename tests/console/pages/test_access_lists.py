@@ -73,6 +73,15 @@ def test_wrong_lines_are_named_and_nothing_is_lost(operator, estate):
     assert not AccessList.objects.exists()
 
 
+def test_networks_stand_in_the_order_of_their_addresses(viewer, office, page):
+    office.entries.create(network="9.0.0.0/8")
+    office.entries.create(network="192.0.2.0/28")
+    text = shown(viewer.get(page))
+    order = ["9.0.0.0/8", "192.0.2.0/24", "192.0.2.0/28", "198.51.100.7/32"]
+    places = [text.index(network) for network in order]
+    assert places == sorted(places)
+
+
 def test_networks_are_shown_added_and_removed(operator, office, page):
     text = shown(operator.get(page))
     for words in ("192.0.2.0/24", "head office", "2 networks"):
