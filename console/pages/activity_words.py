@@ -1,13 +1,16 @@
 """The values of an entry of the operation log in words that people read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 SHOWN_LINES = 5
 FOLDED_LINES = 200
 """As many stand on the page behind the others; a replaced group may have thousands."""
 NOTHING = ""
+
+PARTS = frozenset({"added", "removed"})
+"""Lists of servers in one entry that must be told apart."""
 
 _VALUES_OF_VERBS = {
     "renamed": "name",
@@ -78,7 +81,9 @@ def _value_lines(before: Any, after: Any) -> list[ChangedValue]:
     for name in {**old, **new}:
         was, now = old.get(name), new.get(name)
         if _is_entries(was) or _is_entries(now):
-            lines += _server_lines(was or [], now or [])
+            part = f"{name} " if name in PARTS else NOTHING
+            servers = _server_lines(was or [], now or [])
+            lines += [replace(line, name=f"{part}{line.name}") for line in servers]
         elif _shown(was) != _shown(now):
             texts = (_shown(was) or empty, _shown(now) or empty)
             lines.append(ChangedValue(_label(name), *texts))

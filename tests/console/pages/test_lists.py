@@ -124,7 +124,8 @@ def test_the_log_stays_small_when_thousands_of_servers_were_replaced(viewer, est
     check_markup(text)
     words = words_of(text)
     assert "Servers replaced" in text
-    assert "web-1: weight 100" in words
+    assert "removed web-1: weight 100" in words
+    assert "added web-2: weight 1" in words
     assert "and 1996 more" in words  # five stand open
     assert "1796 more, which the REST API lists" in words
     assert text.count("web-") < 300
