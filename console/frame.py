@@ -88,6 +88,8 @@ class Frame:
         """Return the user's strongest role, in words."""
         if has_right(self.user, Right.ADMINISTER):
             return Role.ADMIN.value.title()
+        if not has_right(self.user, Right.VIEW):
+            return "No role yet"
         return (Role.OPERATOR if self.can_change else Role.VIEWER).value.title()
 
     @property

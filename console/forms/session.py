@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 
 MAX_CODE_CHARACTERS = 20
 
@@ -33,3 +33,20 @@ class CodeForm(forms.Form):
             attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}
         ),
     )
+
+
+class PasswordForm(PasswordChangeForm):
+    """The password so far, and a new one twice; the rules are those of every new password."""
+
+    error_messages = {
+        "password_incorrect": "This is not your current password.",
+        "password_mismatch": "The two new passwords differ.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = "Current password"
+        self.fields["new_password1"].label = "New password"
+        self.fields["new_password1"].help_text = ""
+        self.fields["new_password2"].label = "New password again"
+        self.fields["new_password2"].help_text = ""

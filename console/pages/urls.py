@@ -13,6 +13,7 @@ from console.pages import (
     listeners,
     load_balancers,
     monitoring,
+    password,
     preferences,
     second_factor,
     server_groups,
@@ -51,6 +52,7 @@ urlpatterns = [
     path(
         "console/access-keys/<slug:key_id>/delete", access_keys.delete_key, name="access-key-delete"
     ),
+    path("console/password", password.change_password, name="password"),
     path("console/second-factor", second_factor.show_second_factor, name="second-factor"),
     path("console/preferences", preferences.update_preferences, name="preference-update"),
     path(f"{REGION}/search", load_balancers.search_instances, name="instance-search"),

@@ -7,9 +7,11 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework.test import APIClient
 
 from balancer.actors import Actor
+from balancer.models import Activity
 from balancer.rights import Role
 from balancer.services.credentials import create_access_key, create_api_token
 from tests.balancer.rpc.caller import Refused, RpcClient
+from tests.console.markup import check_markup
 
 pytestmark = pytest.mark.django_db
 PASSWORD, NEW_PASSWORD = "right horse", "another battery staple"
@@ -63,15 +65,33 @@ def test_signing_out_ends_the_session_on_the_server(person):
     assert not is_signed_in(stolen)
 
 
-def test_a_new_password_ends_all_other_sessions(person):
+@pytest.mark.parametrize("page", ["/console/password", "/admin/password_change/"])
+def test_a_new_password_ends_all_other_sessions(person, page):
     here, elsewhere = sign_in(person), sign_in(person)
     before = here.session.session_key
     given = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
-    assert here.post("/admin/password_change/", given).status_code == 302
+    assert here.post(page, given).status_code == 302
     assert is_signed_in(here)
     assert here.session.session_key != before
     assert not is_signed_in(elsewhere)
     assert is_signed_in(sign_in(person, NEW_PASSWORD))
+
+
+def test_the_page_of_the_password_says_what_is_wrong_and_records_no_secret(person):
+    client = sign_in(person)
+    check_markup(client.get("/console/password").content.decode())
+    given = {"old_password": "wrong", "new_password1": NEW_PASSWORD, "new_password2": "other"}
+    answer = client.post("/console/password", given)
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    check_markup(text)
+    assert "This is not your current password." in text
+    assert "The two new passwords differ." in text
+    assert NEW_PASSWORD not in text
+    right = given | {"old_password": PASSWORD, "new_password2": NEW_PASSWORD}
+    client.post("/console/password", right)
+    entry = Activity.objects.get(action="user.password_changed")
+    assert (entry.object_name, entry.before, entry.after) == (person.username, None, None)
 
 
 def test_a_password_that_an_administrator_sets_ends_the_sessions(person, boss):
@@ -89,8 +109,9 @@ def test_weak_passwords_are_refused_to_new_and_old_users(person, boss, weak):
     assert answer.context["errors"]
     assert not User.objects.filter(username="the-operators").exists()
     given = {"old_password": PASSWORD, "new_password1": weak, "new_password2": weak}
-    answer = sign_in(person).post("/admin/password_change/", given)
-    assert answer.context["form"].errors["new_password2"]
+    for page in ("/console/password", "/admin/password_change/"):
+        answer = sign_in(person).post(page, given)
+        assert answer.context["form"].errors["new_password2"]
 
 
 def switch_off(user: User) -> None:

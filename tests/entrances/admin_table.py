@@ -74,4 +74,4 @@ ELSEWHERE = frozenset(
         "",  # old addresses of rows, and any other
     }
 )
-"""Known; each has a test of its own below, or is nothing that anybody could do."""
+"""Known; test_pages_beside_those_of_the_models has those that show something."""

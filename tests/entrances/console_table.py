@@ -58,7 +58,7 @@ PAGES: dict[str, Asked] = {
     "access-key-list": (Needs.VIEW, None),
     # One's own session and what one sets for oneself take no role.
     **_all((Needs.SIGN_IN, None), ["root", "console", "instance-search"]),
-    "second-factor": (Needs.SIGN_IN, Needs.SIGN_IN),
+    **_all((Needs.SIGN_IN, Needs.SIGN_IN), ["password", "second-factor"]),
     "preference-update": (None, Needs.SIGN_IN),
     **_all((Needs.NOTHING, Needs.NOTHING), ["login", "login-code"]),
     "logout": (None, Needs.NOTHING),  # the last step of the walk: it ends the session

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from balancer.models import LoadBalancer
 from tests.entrances.addresses import addresses
 from tests.entrances.admin_table import ELSEWHERE, MODELS, PAGES, Rules
 from tests.entrances.people import Needs, Verdict, Who, verdict
@@ -121,3 +124,25 @@ def test_who_may_not_enter_is_told_so(people, db, who):
     answer = people.browser(who).get("/admin/", follow=True)
     assert answer.status_code == (403 if who is Who.NO_ROLE else 200)
     assert answer.redirect_chain[-1][0].startswith(DOOR if who is Who.NO_ROLE else "/login/")
+
+
+@pytest.mark.parametrize("who", list(Who))
+def test_pages_beside_those_of_the_models(people, ids, who):
+    """Other people's passwords are for administrators, the key of a second factor for nobody."""
+    client, theirs = people.browser(who), people.user(Who.ADMIN)
+    device = TOTPDevice.objects.create(user=theirs, confirmed=True)
+    for page in ("config", "qrcode"):
+        answer = client.get(reverse(f"admin:otp_totp_totpdevice_{page}", args=[device.pk]))
+        assert answer.status_code in (302, 403)
+    password = client.get(reverse("admin:auth_user_password_change", args=[theirs.pk]))
+    assert (password.status_code == 200) is (who is Who.ADMIN)
+    found = client.get("/admin/autocomplete/", {"term": "the"} | _field("server", "group"))
+    assert (found.status_code == 200) is (who not in (Who.NO_ROLE, Who.NOBODY))
+    kind = ContentType.objects.get_for_model(LoadBalancer).pk
+    row = LoadBalancer.objects.get(public_id=ids["load_balancer_id"]).pk
+    target = client.get(reverse("admin:view_on_site", args=[kind, row])).headers["Location"]
+    assert target.startswith(DOOR) is (who in (Who.NO_ROLE, Who.NOBODY))
+
+
+def _field(model: str, name: str) -> dict[str, str]:
+    return {"app_label": "balancer", "model_name": f"backend{model}", "field_name": name}
