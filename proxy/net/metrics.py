@@ -1,7 +1,9 @@
 """Traffic counters: plain integers on the hot path, sums and names only when they are reported."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 from proxy.core.reasons import Reason
@@ -26,6 +28,10 @@ _TOLD_WHEN_COUNTED = (
     "time_s",
 )
 _SERVER_SUMS = (*_ALWAYS_TOLD, *_TOLD_WHEN_COUNTED, *_STATUS_COUNTERS)
+_read_sums = attrgetter(*_SERVER_SUMS)  # in one go: there may be thousands of servers
+_FIRST_REST = len(_ALWAYS_TOLD)
+_FIRST_STATUS = _FIRST_REST + len(_TOLD_WHEN_COUNTED)
+_ACTIVE = _ALWAYS_TOLD.index("active")
 
 
 class ServerCounters:
@@ -65,14 +71,21 @@ class ServerCounters:
         for name in _SERVER_SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
-    def as_json(self, *, is_leaving: bool = False) -> dict[str, Any]:
-        """Return the counters as they are reported; most of those at zero go without saying."""
-        counted = {name: getattr(self, name) for name in _ALWAYS_TOLD}
-        counted |= {name: value for name in _TOLD_WHEN_COUNTED if (value := getattr(self, name))}
-        numbers = zip(CLASSES, (getattr(self, name) for name in _STATUS_COUNTERS), strict=True)
-        responses = {name: number for name, number in numbers if number}
-        counted |= {"responses": responses} if responses else {}
-        return counted | {"draining": self.active if is_leaving else 0}
+    @property
+    def sums(self) -> tuple[float, ...]:
+        """Return all numbers."""
+        return _read_sums(self)
+
+
+def _told(sums: Sequence[float], *, is_leaving: bool = False) -> dict[str, Any]:
+    """Return the numbers as they are reported; most of those at zero go without saying."""
+    told: dict[str, Any] = dict(zip(_ALWAYS_TOLD, sums))  # noqa: B905  (those that come first)
+    if any(rest := sums[_FIRST_REST:_FIRST_STATUS]):
+        told.update(compress(zip(_TOLD_WHEN_COUNTED, rest), rest))  # noqa: B905
+    if any(numbers := sums[_FIRST_STATUS:]):
+        told["responses"] = dict(compress(zip(CLASSES, numbers), numbers))  # noqa: B905
+    told["draining"] = sums[_ACTIVE] if is_leaving else 0
+    return told
 
 
 def _no_group(server_id: str) -> str:
@@ -207,19 +220,21 @@ class ListenerCounters:
             "time_s": self.time_s,
             "times": dict(zip(_TIME_NAMES, self.times, strict=True)) if any(self.times) else {},
             "responses": {name: getattr(self, f"status_{name}") for name in CLASSES},
-            "servers": {
-                server_id: each.as_json(is_leaving=server_id in leaving)
-                for server_id, each in self.servers.items()
-            },
-            "groups": self._groups_as_json(),
-        }
+        } | self._work_as_json(leaving)
 
-    def _groups_as_json(self) -> dict[str, Any]:
-        totals: dict[str, ServerCounters] = {}
-        for each in (*self.gone.values(), *self.servers.values()):
+    def _work_as_json(self, leaving: Collection[str]) -> dict[str, Any]:
+        """Return what servers and groups did."""
+        groups = {group: [each.sums] for group, each in self.gone.items() if group}
+        servers = {}
+        for server_id, each in self.servers.items():
+            servers[server_id] = _told(sums := each.sums, is_leaving=server_id in leaving)
             if each.group:
-                totals.setdefault(each.group, ServerCounters(each.group)).add(each)
-        return {group: total.as_json() for group, total in totals.items()}
+                groups.setdefault(each.group, []).append(sums)
+        totals = {
+            group: _told([sum(numbers) for numbers in zip(*parts, strict=True)])
+            for group, parts in groups.items()
+        }
+        return {"servers": servers, "groups": totals}
 
 
 def add(total: dict[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
