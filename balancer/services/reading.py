@@ -17,6 +17,7 @@ def read_at_one_moment() -> Iterator[None]:
     other one there keeps all writers out, which is too much for reads that take long.
     """
     connection: Any = transaction.get_connection()
+    connection.ensure_connection()  # which sets the mode anew
     mode = getattr(connection, "transaction_mode", None)
     if connection.vendor == "sqlite":
         connection.transaction_mode = READS_ONLY

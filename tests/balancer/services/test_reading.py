@@ -10,9 +10,13 @@ from tests.balancer.races import at_once
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
-def test_writers_go_on_while_somebody_reads():
+@pytest.mark.parametrize("is_open", [True, False])
+def test_writers_go_on_while_somebody_reads(is_open):
     if connection.vendor != "sqlite":
         pytest.skip("elsewhere rows are locked one by one")
+    connection.ensure_connection()
+    if not is_open:
+        connection.close()
     with read_at_one_moment():
         assert Region.objects.count() == 0
         at_once(lambda: Region.objects.create(public_id="cn-test", name="Test"))
@@ -21,6 +25,7 @@ def test_writers_go_on_while_somebody_reads():
 
 
 def test_writes_take_the_lock_again_afterwards():
+    connection.close()
     with read_at_one_moment():
         Region.objects.count()
     assert getattr(connection, "transaction_mode", "IMMEDIATE") == "IMMEDIATE"
