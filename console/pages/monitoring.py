@@ -16,6 +16,7 @@ from balancer.domain.metrics import MetricSubject
 from balancer.rights import Right
 from balancer.selectors.listeners import list_listeners
 from balancer.selectors.metrics import Span, read_series
+from balancer.selectors.server_groups import list_server_groups
 from console.htmx import HtmxHttpRequest, render_page
 from console.pages.instance_frame import find_load_balancer, instance_context
 
@@ -62,7 +63,11 @@ CHARTS = (
     (
         "Trouble with servers per second",
         "/s",
-        (("retries_per_s", "Retries"), ("own_answers_per_s", "Answered or closed by the proxy")),
+        (
+            ("failures_per_s", "Failed attempts"),
+            ("retries_per_s", "Retries"),
+            ("own_answers_per_s", "Answered or closed by the proxy"),
+        ),
     ),
     ("Turned away per second", "/s", REFUSALS),
     (
@@ -109,10 +114,12 @@ class Chart:
 def show_monitoring(
     request: HtmxHttpRequest, region_id: str, load_balancer_id: str
 ) -> HttpResponse:
-    """Show the charts of an instance or of one of its listeners."""
+    """Show the charts of an instance, of one of its listeners or of one of its server groups."""
     load_balancer = find_load_balancer(request, Right.VIEW, region_id, load_balancer_id)
     listeners = list(list_listeners(user=request.user, load_balancer=load_balancer))
+    groups = list(list_server_groups(user=request.user, load_balancer=load_balancer))
     subjects = {each.public_id: MetricSubject.LISTENER for each in listeners}
+    subjects |= {each.public_id: MetricSubject.SERVER_GROUP for each in groups}
     scope = request.GET.get("scope", "")
     scope = scope if scope in subjects else load_balancer.public_id
     kind = subjects.get(scope, MetricSubject.LOAD_BALANCER)
@@ -122,6 +129,7 @@ def show_monitoring(
     context = {
         **instance_context(request, load_balancer, active_tab="load-balancer-monitoring"),
         "listeners": listeners,
+        "groups": groups,
         "scope": scope,
         "ranges": RANGES,
         "chosen_range": chosen[0],
@@ -137,15 +145,19 @@ def _csv_url(
     kind: MetricSubject, subject_id: str, since: datetime, until: datetime, step_s: int
 ) -> str:
     """Return where the figures of the charts are to be had as a table."""
-    noun = "load-balancer" if kind is MetricSubject.LOAD_BALANCER else "listener"
+    noun = kind.replace("_", "-")
     query = {"format": "csv", "step": str(step_s)}
     query |= {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}", "until": f"{until:%Y-%m-%dT%H:%M:%SZ}"}
     return f"{reverse(f'api-{noun}-metrics', args=[subject_id])}?{urlencode(query)}"
 
 
 def charts_of(kind: MetricSubject, subject_id: str, span: Span) -> list[Chart]:
-    """Return all charts of a subject; one without points has no series."""
-    metrics = [METRICS[name] for _, _, lines in CHARTS for name, _ in lines]
+    """Return the charts of what is measured of a kind; one without points has no series."""
+    charts = [
+        (title, unit, [line for line in lines if kind in METRICS[line[0]].subjects])
+        for title, unit, lines in CHARTS
+    ]
+    metrics = [METRICS[name] for _, _, lines in charts for name, _ in lines]
     values = read_series(kind, subject_id, metrics, span)
     points = {
         name: [
@@ -153,7 +165,7 @@ def charts_of(kind: MetricSubject, subject_id: str, span: Span) -> list[Chart]:
         ]
         for name, found in values.items()
     }
-    return [_chart(title, unit, lines, points, span) for title, unit, lines in CHARTS]
+    return [_chart(title, unit, lines, points, span) for title, unit, lines in charts if lines]
 
 
 def _chart(

@@ -193,10 +193,10 @@ def test_monitoring_says_when_there_is_nothing(viewer, page):
     check_markup(text)
 
 
-def measured(load_balancer, at, **figures):
+def measured(row, at, kind="load_balancer", **figures):
     Measurement.objects.create(
-        kind="load_balancer",
-        subject_id=load_balancer.public_id,
+        kind=kind,
+        subject_id=row.public_id,
         at=at,
         period_s=60,
         measured_s=60,
@@ -217,6 +217,20 @@ def test_monitoring_draws_measured_figures(viewer, page, estate):
     rows = viewer.get(html.unescape(table)).content.decode().splitlines()
     (at, *_), *_ = (row.split(",") for row in rows if ",240.0," in row)
     assert at.endswith("Z")
+    check_markup(text)
+
+
+def test_monitoring_of_a_group_shows_what_is_measured_of_groups(viewer, page, estate):
+    """Access lists and limits are no business of a group: there is no zero line for them."""
+    at = timezone.now() - timedelta(minutes=3)
+    measured(estate.group, at, kind="server_group", requests=37, failures=2)
+    text = shown(viewer.get(f"{page}/monitoring?scope={estate.group.public_id}"))
+    assert ">37<" in text
+    assert "Failed attempts" in text
+    assert "Turned away per second" not in text
+    assert "Answered or closed by the proxy" not in text
+    (table,) = re.findall(r'href="([^"]+)" download', text)
+    assert viewer.get(html.unescape(table)).status_code == 200
     check_markup(text)
 
 
