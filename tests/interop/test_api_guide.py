@@ -1,8 +1,10 @@
 """The guide to the REST API is true: its commands run as they stand, its answers are as shown."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEXT = "--- next block ---"
 ANYTHING = "…"
 LONGEST_S = 240
+DIRECT = {"NO_PROXY": "*", "no_proxy": "*"}
 
 
 @dataclass
@@ -42,6 +45,7 @@ def run(guide: list[Block], server: Server, folder: Path) -> list[str]:
     ended = subprocess.run(
         ["sh", "-c", script.replace("127.0.0.1:8000", server.endpoint)],
         cwd=folder,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | DIRECT,
         capture_output=True,
         text=True,
         timeout=LONGEST_S,
