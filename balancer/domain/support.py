@@ -86,8 +86,8 @@ def check_listener_supported(values: Mapping[str, Any]) -> None:
         if protocol not in (None, *owners) and values.get(option, elsewhere) != elsewhere:
             names = " and ".join(each.upper() for each in owners)
             fields[option] = [
-                f"{label} belongs to {names} listeners; leave it out of a "
-                f"{protocol!s:.10} listener."
+                f"{label} belongs to {names} listeners; leave it out of this "
+                f"{str(protocol).upper():.10} listener."
             ]
     if fields:
         first = next(iter(fields.values()))[0]

@@ -50,6 +50,8 @@ class WholeNumber(serializers.IntegerField):
         """Return the number, read by the one reader that all entrances share."""
         name = self.field_name or "number"
         label = str(self.label or name.replace("_", " ")).capitalize()
+        if name.endswith("_s"):
+            label = f"{label.removesuffix(' s')} in seconds"
         assert self.min_value is not None, "see __init__"
         assert self.max_value is not None, "see __init__"
         try:
