@@ -279,7 +279,8 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "balancer.api.schema.add_problems",
+        "balancer.api.schema_answers.add_components",
+        "balancer.api.schema_links.add_links",
     ],
 }
 

@@ -17,4 +17,5 @@ urlpatterns = [
     path("", include("console.pages.urls")),
 ]
 
+handler400 = "console.pages.errors.show_bad_request"
 handler500 = "console.pages.errors.show_failure"

@@ -8,11 +8,13 @@ from django.conf import settings
 from gunicorn.http import message
 
 from console.supervisor import die_with_parent
+from console.unreadable import use_problems
 
 # Most SDKs of the RPC API send everything in the query: certificates with their keys, or forty
 # servers at once. gunicorn takes 8 KiB at most of what it is told here, unless its own bound grows.
 limit_request_line = 256 * 1024
 message.MAX_REQUEST_LINE = limit_request_line
+use_problems()
 
 bind = str(settings.HTTP_ADDRESS)
 worker_class = "gthread"

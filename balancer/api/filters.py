@@ -1,10 +1,12 @@
 """Search, order and filter parameters of lists; a parameter that means nothing is refused."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as django_filters
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -32,6 +34,14 @@ class Search(filters.SearchFilter):
             raise ValidationError({self.search_param: [rule]})
         return super().get_search_terms(request)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the parameter of the document, where the list can be searched."""
+        if not getattr(view, "search_fields", None):
+            return []
+        (parameter,) = super().get_schema_operation_parameters(view)
+        parameter["schema"]["maxLength"] = MAX_SEARCH_CHARACTERS
+        return [parameter]
+
 
 class Ordering(filters.OrderingFilter):
     """``ordering=name,-created_at``; a name that cannot be ordered by is refused."""
@@ -44,7 +54,22 @@ class Ordering(filters.OrderingFilter):
         fields = list(fields)
         if any(name.removeprefix("-") not in known for name in fields):
             raise ValidationError({self.ordering_param: [f"Choose from: {', '.join(known)}."]})
+        if len(set(fields)) < len(fields):
+            raise ValidationError({self.ordering_param: ["Name each field once."]})
         return fields
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the parameter of the document, where the list can be ordered."""
+        names = getattr(view, "ordering_fields", None)
+        if not names:
+            return []
+        (parameter,) = super().get_schema_operation_parameters(view)
+        words = [sign + name for name in names for sign in ("", "-")]
+        items = {"type": "string", "enum": words}
+        schema = {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+        description = "What to sort by, with a minus the other way round."
+        more = {"schema": schema, "description": description, "style": "form", "explode": False}
+        return [parameter | more]
 
     def filter_queryset(
         self, request: Request, queryset: QuerySet[Any], view: Any
@@ -72,6 +97,11 @@ class KnownParameters(filters.BaseFilterBackend):
         if unknown:
             rule = f"Unknown parameter. Known here: {', '.join(sorted(known))}."
             raise ValidationError({name[:80]: [rule] for name in unknown})
+        empty = [name for name, text in request.query_params.items() if not text]
+        if empty:
+            # A variable that was not set must not widen a list, either.
+            rule = "Must not be empty; leave the parameter out to see all."
+            raise ValidationError({name: [rule] for name in empty})
         return queryset
 
 
@@ -99,18 +129,36 @@ class NumberFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped 
         return queryset.filter(**{name: number})
 
 
+@extend_schema_field({"type": "integer", "minimum": MIN_PORT, "maximum": MAX_PORT})
 class PortFilter(NumberFilter):
     """A port number."""
 
     minimum, maximum = MIN_PORT, MAX_PORT
 
 
+@extend_schema_field({"type": "integer", "minimum": MIN_WEIGHT, "maximum": MAX_WEIGHT})
 class WeightFilter(NumberFilter):
     """A weight."""
 
     minimum, maximum = MIN_WEIGHT, MAX_WEIGHT
 
 
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped library
+    """A moment, of those that every time zone has a date for."""
+
+    def filter(self, queryset: QuerySet[Any], value: datetime | None) -> QuerySet[Any]:
+        """Return the rows before or after this moment."""
+        try:
+            moment = value and value.astimezone(UTC)
+        except OverflowError as error:
+            rule = "Must be a moment of the years 1 to 9999."
+            name = next(name for name, each in self.parent.filters.items() if each is self)
+            raise ValidationError({name: [rule]}) from error
+        narrowed: QuerySet[Any] = super().filter(queryset, moment)
+        return narrowed
+
+
+@extend_schema_field({"type": "string", "format": "ipv4"})
 class AddressFilter(django_filters.CharFilter):  # type: ignore[misc]  # untyped library
     """A whole IPv4 address; PostgreSQL compares with nothing else."""
 

@@ -25,7 +25,7 @@ HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 SCOPE = "rest"
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
-KEPT_HEADERS = ("ETag",)
+KEPT_HEADERS = ("ETag", "Location")
 NOT_KEPT = frozenset({401, 403, 408, 412, 413, 415, 429})
 """Answers that say more of the moment than of the request."""
 
@@ -65,10 +65,9 @@ def run_once(act: Callable[[], Response], view: Any) -> Response:
     return answer
 
 
-def begin(request: Request, *, answers_secrets: bool) -> IdempotencyKey:
+def begin(request: Request) -> IdempotencyKey:
     """Return the new row of the request's key; raise Replayed with the answer of a known one."""
     key = request.headers[HEADER]
-    _check(key, answers_secrets=answers_secrets)
     digest = _digest(request._request)
     row, is_new = IdempotencyKey.objects.get_or_create(
         user=cast("User", request.user), scope=SCOPE, key=key, defaults={"request_digest": digest}
@@ -83,8 +82,9 @@ def begin(request: Request, *, answers_secrets: bool) -> IdempotencyKey:
     raise Replayed(row)
 
 
-def _check(key: str, *, answers_secrets: bool) -> None:
-    message = ""
+def check_key(request: Request, *, answers_secrets: bool) -> None:
+    """Raise Invalid for a key that is none, or where an answer cannot be kept."""
+    key, message = request.headers[HEADER], ""
     if answers_secrets:
         message = f"{HEADER} cannot be used here: the answer holds a secret, which is not kept."
     elif not _KEY.fullmatch(key):

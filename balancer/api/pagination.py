@@ -27,6 +27,14 @@ class PageNumberPagination(pagination.PageNumberPagination):
         _read(request, self.page_size_query_param, MAX_PAGE_SIZE)
         return super().paginate_queryset(queryset, request, view)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Return the two parameters of the document with their ranges."""
+        parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        most = {self.page_query_param: MAX_PAGE, self.page_size_query_param: MAX_PAGE_SIZE}
+        for parameter in parameters:
+            parameter["schema"] |= {"minimum": 1, "maximum": most[parameter["name"]]}
+        return parameters
+
 
 def _read(request: Request, name: str, maximum: int) -> None:
     text = request.query_params.get(name)

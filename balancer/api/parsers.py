@@ -29,6 +29,14 @@ class BodyTooLarge(APIException):
         super().__init__(f"The body is longer than {limit} bytes, the most the API reads.")
 
 
+class LengthRequired(APIException):
+    """The body comes in chunks, of which nothing here reads one."""
+
+    status_code = 411
+    default_code = "length_required"
+    default_detail = "Send the body with a Content-Length; a body in chunks is not read."
+
+
 class StrictJSONParser(BaseParser):
     """Parses one JSON document of finite numbers, unique names and modest depth."""
 

@@ -2,112 +2,88 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction, OpenApiParameter
 
-PROBLEM = "Problem"
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "RFC 9457 problem details.",
-    "required": ["type", "title", "status", "detail", "code", "errors", "details"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "description": "A stable token."},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "messages"],
-                "properties": {
-                    "field": {"type": "string", "description": "Such as servers[2].weight."},
-                    "messages": {"type": "array", "items": {"type": "string"}},
-                },
-            },
-        },
-        "details": {"type": "object", "additionalProperties": True},
-    },
-}
+from balancer.api import patterns
+from balancer.api.schema_answers import add_headers, add_refusals
 
-EVERY_REFUSAL = {"401": "Nobody is signed in.", "403": "The role lacks the right."}
-REFUSALS_OF_METHOD = {
-    "get": {"400": "A parameter is wrong."},
-    "post": {
-        "400": "The input has errors.",
-        "409": "Something stands in the way: in use, protected, a limit.",
-        "413": "The body is too long.",
-        "415": "The body is not JSON.",
-    },
-    "patch": {
-        "400": "The input has errors.",
-        "409": "Something stands in the way.",
-        "412": "The row has changed since it was read.",
-        "413": "The body is too long.",
-        "415": "The body is not JSON.",
-    },
-    "put": {
-        "400": "The input has errors.",
-        "409": "Something stands in the way.",
-        "412": "The row has changed since it was read.",
-        "413": "The body is too long.",
-        "415": "The body is not JSON.",
-    },
-    "delete": {
-        "409": "In use or protected.",
-        "412": "The row has changed since it was read.",
-    },
-}
-METHODS_WITHOUT_EFFECT = frozenset({"get", "head"})
-EVERY_ANSWER = {"429": "Too many requests; Retry-After says when to go on."}
-METHODS_WITH_IF_MATCH = frozenset({"patch", "put", "delete"})
-IF_MATCH: dict[str, Any] = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "description": "The ETag that was read; 412 when the row has changed since.",
-    "schema": {"type": "string"},
-}
-IF_NONE_MATCH: dict[str, Any] = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "The ETag of the copy at hand; 304 when that is still good.",
-    "schema": {"type": "string"},
-}
+READING_METHODS = frozenset({"GET", "HEAD"})
 ROW_ENDINGS = ("/{id}/", "/{id}/tags/")
 """How addresses end that show one row, or its tags."""
-
-
-DRY_RUN: dict[str, Any] = {
-    "name": "dry_run",
-    "in": "query",
-    "required": False,
-    "description": (
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read; 412 when the row has changed since.",
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="An ETag that was read; 304 without a body when the row is the same still.",
+)
+DRY_RUN = OpenApiParameter(
+    "dry_run",
+    bool,
+    description=(
         "true: the act is validated and carried out in full, told in full and undone. The answer "
         "is 200 with the status and the answer that it would have had, every change, and the "
         "shares of traffic before and after."
     ),
-    "schema": {"type": "boolean", "default": False},
-}
-IDEMPOTENCY_KEY: dict[str, Any] = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": (
+    default=False,
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[\x21-\x7e]+$"},
+    OpenApiParameter.HEADER,
+    description=(
         "A name of the caller's own for this request, kept for 24 hours: the same request with "
         "the same key gets the same answer and has no second effect."
     ),
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-}
+)
 
 
 class ApiSchema(AutoSchema):
-    """Describes an answer by the noun's own serializer, whatever the input's shape is."""
+    """Describes what every view of the API shares: options of acts, refusals, header fields."""
+
+    view: Any  # mostly of this API, with what balancer.api.views.base gives it
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """Return the operation with everything that it can answer."""
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        has_etag = getattr(self.view, "has_etag", False)
+        add_refusals(
+            operation["responses"],
+            writes=self.method not in READING_METHODS,
+            named="{" in self.path or self._is_list_view(),
+            has_etag=has_etag,
+        )
+        add_headers(operation["responses"], has_etag=has_etag)
+        return operation
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the options that every act has."""
+        if self.method in READING_METHODS:
+            return [IF_NONE_MATCH] if self._shows_row() else []
+        options = [DRY_RUN]
+        if not self.view.answers_secrets:
+            options.append(IDEMPOTENCY_KEY)
+        if self.view.has_etag:
+            options.append(IF_MATCH)
+        return options
+
+    def _shows_row(self) -> bool:
+        return self.method == "GET" and self.path.endswith(ROW_ENDINGS)
 
     def get_response_serializers(self) -> Any:
-        """Return the shape of the answer."""
+        """Return the shape of the answer: the noun's own, whatever the input's shape is."""
         change = getattr(self.view, "change_serializer_class", None)
         if change is not None and getattr(self.view, "action", "") == "partial_update":
             return getattr(self.view, "serializer_class")  # noqa: B009  (not of every APIView)
@@ -120,6 +96,31 @@ class ApiSchema(AutoSchema):
     def _get_paginator(self) -> Any:
         """Return what makes pages; an act answers with all its rows."""
         return super()._get_paginator() if self.method == "GET" else None  # type: ignore[no-untyped-call]
+
+    def _get_filter_parameters(self) -> list[dict[str, Any]]:
+        """Return the filters of a list; none of them can be empty."""
+        parameters: list[dict[str, Any]] = super()._get_filter_parameters()  # type: ignore[no-untyped-call]
+        for parameter in parameters:
+            schema = parameter["schema"]
+            if schema.get("type") == "string" and not {"enum", "format"} & schema.keys():
+                schema.setdefault("minLength", 1)
+                schema.setdefault("pattern", patterns.ANY_TEXT)
+        return parameters
+
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
+        """Return the answers that are no refusals; of acts, also what a dry run answers."""
+        answers: dict[str, Any] = super()._get_response_bodies(direction)
+        if self._shows_row():
+            answers["304"] = {"description": "The caller has this state already."}
+        if self.method in READING_METHODS:
+            return answers
+        from balancer.api.dry_run import DryRunSerializer  # which reads models
+
+        told = self.resolve_serializer(DryRunSerializer, direction).ref
+        answer = answers.setdefault("200", {"description": "Of a dry run.", "content": {}})
+        content = answer["content"].setdefault("application/json", {})
+        content["schema"] = {"anyOf": [content["schema"], told]} if "schema" in content else told
+        return answers
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -138,31 +139,36 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         }
 
 
-def add_problems(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Postprocessing hook: add to each operation the refusals that it can answer with."""
-    result.setdefault("components", {}).setdefault("schemas", {})[PROBLEM] = PROBLEM_SCHEMA
-    for path, operations in result.get("paths", {}).items():
-        for method, operation in operations.items():
-            _add_refusals(path, method, operation)
-    return result
+class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Says which texts a field takes."""
+
+    target_class = "balancer.api.serializers.fields.Text"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        """Return the field's schema; of answers nothing more is promised than that it is text."""
+        schema: dict[str, Any] = auto_schema._map_serializer_field(  # type: ignore[no-untyped-call]
+            self.target, direction, bypass_extensions=True
+        )
+        if direction == "request":
+            schema["pattern"] = self._pattern()
+        return schema
+
+    def _pattern(self) -> str:
+        may_be_empty = bool(self.target.allow_blank)
+        body = getattr(self.target.parent, "patterns", {}).get(self.target.field_name)
+        if body is not None:
+            return patterns.whole(body, may_be_empty=may_be_empty)
+        return patterns.ANY_TEXT if may_be_empty else patterns.NOT_BLANK
 
 
-def _add_refusals(path: str, method: str, operation: dict[str, Any]) -> None:
-    refusals = EVERY_REFUSAL | EVERY_ANSWER | REFUSALS_OF_METHOD.get(method, {})
-    if "{" in path:
-        refusals = refusals | {"404": "There is no such object."}
-    if method not in METHODS_WITHOUT_EFFECT:
-        refusals = {"409": "This key came with another request."} | refusals
-        operation.setdefault("parameters", []).extend([DRY_RUN, IDEMPOTENCY_KEY])
-    if method == "get" and path.endswith(ROW_ENDINGS):
-        operation.setdefault("parameters", []).append(IF_NONE_MATCH)
-        operation["responses"].setdefault("304", {"description": "The copy is still good."})
-    if method == "post" and "{id}" in path:
-        refusals = refusals | {"412": "The row has changed since it was read."}
-    if method in METHODS_WITH_IF_MATCH or (method == "post" and "{id}" in path):
-        operation.setdefault("parameters", []).append(IF_MATCH)
-    for status, description in refusals.items():
-        content = {
-            "application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}
-        }
-        operation["responses"].setdefault(status, {"description": description, "content": content})
+class PublicIdExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Says what the ID of another object looks like."""
+
+    target_class = "balancer.api.serializers.fields.PublicId"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        """Return the field's schema."""
+        from balancer.api.serializers.fields import MAX_PUBLIC_ID_CHARACTERS
+
+        least = 0 if self.target.allow_null else 1  # "" is taken for null
+        return {"type": "string", "minLength": least, "maxLength": MAX_PUBLIC_ID_CHARACTERS}

@@ -20,7 +20,10 @@ _DESCRIPTION = re.compile(r"[\w.\-/ ]*")
 def check_load_balancer_name(value: object, field: str = "name") -> str:
     """Return the name: 1-80 characters, a letter first, then letters, digits, . _ -"""
     rule = "begin with a letter, followed by letters, digits, periods, underscores or hyphens"
-    return _check(value, field, "Name", _LOAD_BALANCER_NAME, MAX_NAME_CHARACTERS, rule)
+    text = _check(value, field, "Name", _LOAD_BALANCER_NAME, MAX_NAME_CHARACTERS, rule)
+    if not text[0].isalpha():  # such as ², which the pattern takes for one
+        raise _refusal("bad_characters", field, f"Name must {rule}; given: {text}.")
+    return text
 
 
 def check_group_name(value: object, field: str = "name") -> str:

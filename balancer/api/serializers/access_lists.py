@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Input, Resource
 from balancer.api.serializers.fields import Text
 from balancer.constants import MAX_DESCRIPTION_CHARACTERS
@@ -15,6 +16,8 @@ MAX_LISTED = 1000
 class NewEntryInput(Input):
     """A network to add."""
 
+    patterns = {"description": rules.DESCRIPTION}
+
     network = Text(
         max_length=MAX_NETWORK_CHARACTERS,
         help_text="IPv4 network in CIDR form, or an address.",
@@ -25,19 +28,26 @@ class NewEntryInput(Input):
 class EntriesInput(Input):
     """Networks to add in one act: all of them or none."""
 
-    entries = serializers.ListField(child=NewEntryInput(), allow_empty=False, max_length=MAX_LISTED)
+    entries = serializers.ListField(
+        child=NewEntryInput(), allow_empty=False, min_length=1, max_length=MAX_LISTED
+    )
 
 
 class NetworksInput(Input):
     """Networks to take out of a list; those that are not in it are passed over."""
 
     networks = serializers.ListField(
-        child=Text(max_length=MAX_NETWORK_CHARACTERS), allow_empty=False, max_length=MAX_LISTED
+        child=Text(max_length=MAX_NETWORK_CHARACTERS),
+        allow_empty=False,
+        min_length=1,
+        max_length=MAX_LISTED,
     )
 
 
 class AccessListSerializer(Resource):
     """An access list; creating one may bring its first networks."""
+
+    patterns = {"name": rules.GROUP_NAME}
 
     entries = serializers.ListField(
         child=NewEntryInput(), required=False, write_only=True, max_length=MAX_LISTED
@@ -51,6 +61,8 @@ class AccessListSerializer(Resource):
 
 class AccessListChange(Resource):
     """What of an access list can be changed: its name."""
+
+    patterns = {"name": rules.GROUP_NAME}
 
     class Meta:
         model = AccessList

@@ -45,6 +45,9 @@ class KnownMembersMixin:
 class Input(KnownMembersMixin, serializers.Serializer[Any]):
     """The body of an act that is not a row."""
 
+    patterns: ClassVar[Mapping[str, str]] = {}
+    """What the OpenAPI document says of texts; the services refuse what does not match."""
+
 
 class Resource(KnownMembersMixin, serializers.ModelSerializer[Any]):
     """A row as JSON: its public id, strict fields, other rows by their ids.
@@ -54,6 +57,7 @@ class Resource(KnownMembersMixin, serializers.ModelSerializer[Any]):
     """
 
     id = serializers.CharField(source="public_id", read_only=True)
+    patterns: ClassVar[Mapping[str, str]] = {}
 
     serializer_related_field = PublicId
     serializer_choice_field = Choice

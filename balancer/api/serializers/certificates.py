@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Resource
 from balancer.api.serializers.fields import Text
 from balancer.constants import (
@@ -19,6 +20,8 @@ FACTS = ["common_name", "domains", "fingerprint", "expires_at"]
 
 class CertificateSerializer(Resource):
     """A certificate of a server, with its private key, or of an authority without one."""
+
+    patterns = {"name": rules.GROUP_NAME}
 
     certificate_pem = Text(
         max_length=MAX_CERTIFICATE_CHARACTERS,
@@ -63,6 +66,8 @@ class CertificateChange(CertificateSerializer):
 
 class DomainCertificateSerializer(Resource):
     """The certificate for clients that ask for one domain."""
+
+    patterns = {"domain": rules.FULL_DOMAIN}
 
     listener = serializers.CharField(source="listener.public_id", read_only=True)
     domain = Text(

@@ -16,6 +16,12 @@ WIDEST_RANGE = (-(2**31), 2**31 - 1)
 class Text(serializers.CharField):
     """A text; numbers and flags are not texts."""
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """Return the text; how long it may be counts the space around it, which is taken off."""
+        if isinstance(data, str) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> str:
         """Return the text."""
         if not isinstance(data, str):
@@ -66,7 +72,9 @@ class Choice(serializers.ChoiceField):
     """One of a few words."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the word."""
+        """Return the word, or nothing where that is one of the answers."""
+        if data == "" and self.allow_blank:
+            return data
         if not isinstance(data, str) or data not in self.choices:
             words = ", ".join(str(word) for word in self.choices)
             raise serializers.ValidationError(f"Choose from: {words}.", code="invalid_choice")

@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Resource
-from balancer.api.serializers.listeners import RANGES
+from balancer.api.serializers.listeners import OPTION_PATTERNS, RANGES
 from balancer.models import ForwardingRule
 from balancer.services.forwarding_rules import SETTINGS
 
@@ -16,6 +17,13 @@ UDP_ONLY = {"check_request", "check_expected_answer"}
 
 class ForwardingRuleSerializer(Resource):
     """A rule; its settings are in force unless it inherits those of its listener."""
+
+    patterns = {
+        "name": rules.RULE_NAME,
+        "domain": rules.DOMAIN,
+        "path": rules.RULE_PATH,
+        **OPTION_PATTERNS,
+    }
 
     load_balancer = serializers.CharField(source="listener.load_balancer.public_id", read_only=True)
 

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Input, Resource
 from balancer.api.serializers.fields import Flag, Text
 from balancer.models import (
@@ -15,10 +16,13 @@ from balancer.models import (
 )
 
 MAX_ID_CHARACTERS = 40
+PLACE_PATTERNS = {"id": rules.PLACE_ID, "name": rules.MACHINE_NAME}
 
 
 class RegionChange(Resource):
     """What of a region can be changed."""
+
+    patterns = {"name": rules.MACHINE_NAME}
 
     class Meta:
         model = Region
@@ -28,11 +32,15 @@ class RegionChange(Resource):
 class RegionSerializer(RegionChange):
     """A region; its id is chosen by whoever registers it."""
 
+    patterns = PLACE_PATTERNS
+
     id = Text(source="public_id", max_length=MAX_ID_CHARACTERS)
 
 
 class ZoneChange(Resource):
     """What of a zone can be changed."""
+
+    patterns = {"name": rules.MACHINE_NAME}
 
     class Meta:
         model = Zone
@@ -43,6 +51,8 @@ class ZoneChange(Resource):
 class ZoneSerializer(ZoneChange):
     """A zone of a region."""
 
+    patterns = PLACE_PATTERNS
+
     id = Text(source="public_id", max_length=MAX_ID_CHARACTERS)
 
     class Meta(ZoneChange.Meta):
@@ -51,6 +61,8 @@ class ZoneSerializer(ZoneChange):
 
 class VpcChange(Resource):
     """What of a VPC can be changed."""
+
+    patterns = {"name": rules.MACHINE_NAME}
 
     class Meta:
         model = Vpc
@@ -61,6 +73,8 @@ class VpcChange(Resource):
 class VpcSerializer(VpcChange):
     """A private network."""
 
+    patterns = PLACE_PATTERNS
+
     id = Text(source="public_id", max_length=MAX_ID_CHARACTERS)
 
     class Meta(VpcChange.Meta):
@@ -69,6 +83,8 @@ class VpcSerializer(VpcChange):
 
 class VSwitchChange(Resource):
     """What of a vSwitch can be changed."""
+
+    patterns = {"name": rules.MACHINE_NAME}
 
     class Meta:
         model = VSwitch
@@ -79,6 +95,8 @@ class VSwitchChange(Resource):
 class VSwitchSerializer(VSwitchChange):
     """A subnet of a VPC in one zone."""
 
+    patterns = PLACE_PATTERNS
+
     id = Text(source="public_id", max_length=MAX_ID_CHARACTERS)
 
     class Meta(VSwitchChange.Meta):
@@ -87,6 +105,8 @@ class VSwitchSerializer(VSwitchChange):
 
 class EcsInstanceSerializer(Resource):
     """An ECS instance; its zone and VPC are those of its vSwitch."""
+
+    patterns = {"name": rules.MACHINE_NAME, "operating_system": rules.MACHINE_NAME}
 
     zone = serializers.CharField(source="zone.public_id", read_only=True)
     region = serializers.CharField(source="zone.region.public_id", read_only=True)
@@ -120,6 +140,8 @@ class InterfaceAddressInput(Input):
 class NetworkInterfaceSerializer(Resource):
     """A network interface with its addresses."""
 
+    patterns = {"name": rules.MACHINE_NAME}
+
     addresses = InterfaceAddressInput(many=True, required=False)
 
     class Meta:
@@ -130,6 +152,12 @@ class NetworkInterfaceSerializer(Resource):
 
 class IdcServerSerializer(Resource):
     """A server outside the cloud."""
+
+    patterns = {
+        "name": rules.MACHINE_NAME,
+        "link": rules.MACHINE_NAME,
+        "note": rules.MACHINE_NAME,
+    }
 
     class Meta:
         model = IdcServer

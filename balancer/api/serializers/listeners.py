@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Resource
 from balancer.api.serializers.fields import Flag, PublicId, Text
 from balancer.constants import (
@@ -42,12 +43,28 @@ RANGES: dict[str, tuple[int, int]] = {
     "cookie_timeout_s": COOKIE_TIMEOUT_RANGE_S,
 }
 
+OPTION_PATTERNS = {
+    "check_path": rules.CHECK_PATH,
+    "check_host": rules.CHECK_HOST,
+    "check_expected_classes": rules.STATUS_CLASSES,
+    "check_request": rules.ASCII_WORD,
+    "check_expected_answer": rules.ASCII_WORD,
+    "cookie_name": rules.COOKIE_NAME,
+}
+"""What the document says of texts that listeners and their rules share."""
+
 IDENTITY = ["load_balancer", "protocol", "port"]
 """What makes a listener this listener and not another."""
 
 
 class ListenerChange(Resource):
     """What of a listener can be changed; starting and stopping are acts of their own."""
+
+    patterns = {
+        "name": rules.GROUP_NAME,
+        "description": rules.DESCRIPTION,
+        **OPTION_PATTERNS,
+    }
 
     access_lists = PublicId(
         queryset=AccessList.objects.all(),

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Input, Resource
 from balancer.api.serializers.fields import Flag, Text, WholeNumber
 from balancer.constants import (
@@ -26,6 +27,8 @@ OWNED_BY_SYSTEM = [
 
 class LoadBalancerSerializer(Resource):
     """A load balancer; whoever creates it leaves out what the system should choose."""
+
+    patterns = {"name": rules.LOAD_BALANCER_NAME}
 
     name = Text(max_length=MAX_NAME_CHARACTERS, required=False, allow_blank=True)
     address = serializers.IPAddressField(protocol="ipv4", required=False)
@@ -75,6 +78,7 @@ CHANGEABLE = {"id", "name", "bandwidth_mbps", "specification", "resource_group"}
 class LoadBalancerChange(LoadBalancerSerializer):
     """What of a load balancer can be changed in place; protections have acts of their own."""
 
+    name = Text(max_length=MAX_NAME_CHARACTERS, required=False)
     address = serializers.IPAddressField(protocol="ipv4", read_only=True)
 
     class Meta(LoadBalancerSerializer.Meta):
@@ -85,6 +89,8 @@ class LoadBalancerChange(LoadBalancerSerializer):
 
 class ProtectionInput(Input):
     """Which protections to switch; what is left out stays as it is."""
+
+    patterns = {"reason": rules.MACHINE_NAME}
 
     deletion_protection = Flag(required=False)
     modification_protection = Flag(required=False)

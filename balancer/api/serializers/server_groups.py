@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Input, Resource
 from balancer.api.serializers.fields import Choice, Text, WholeNumber
 from balancer.choices import SERVER_ROLE_CHOICES
@@ -25,6 +26,8 @@ MAX_REPLACED = 20_000
 class NewServerInput(Input):
     """A server to add: which machine, at which port, with which weight."""
 
+    patterns = {"description": rules.DESCRIPTION}
+
     machine_type = Choice(choices=MACHINE_TYPES)
     machine_id = Text(max_length=40, help_text="ID of the ECS instance, ENI or IDC server.")
     address = serializers.IPAddressField(
@@ -46,7 +49,7 @@ class ServersInput(Input):
     """Servers to add in one act: all of them or none."""
 
     servers = serializers.ListField(
-        child=NewServerInput(), allow_empty=False, max_length=MAX_LISTED
+        child=NewServerInput(), allow_empty=False, min_length=1, max_length=MAX_LISTED
     )
 
 
@@ -70,7 +73,7 @@ class WeightsInput(Input):
     """New weights of several servers of a group: all of them or none."""
 
     servers = serializers.ListField(
-        child=ServerWeightInput(), allow_empty=False, max_length=MAX_LISTED
+        child=ServerWeightInput(), allow_empty=False, min_length=1, max_length=MAX_LISTED
     )
 
 
@@ -78,12 +81,14 @@ class ServerIdsInput(Input):
     """Servers to take out of a group; those that are not in it are passed over."""
 
     servers = serializers.ListField(
-        child=Text(max_length=40), allow_empty=False, max_length=MAX_LISTED
+        child=Text(max_length=40), allow_empty=False, min_length=1, max_length=MAX_LISTED
     )
 
 
 class ServerGroupSerializer(Resource):
     """A server group; creating one may bring its first servers."""
+
+    patterns = {"name": rules.GROUP_NAME}
 
     servers = serializers.ListField(
         child=NewServerInput(), required=False, write_only=True, max_length=MAX_LISTED
@@ -97,6 +102,8 @@ class ServerGroupSerializer(Resource):
 
 class ServerGroupChange(Resource):
     """What of a server group can be changed: its name."""
+
+    patterns = {"name": rules.GROUP_NAME}
 
     class Meta:
         model = ServerGroup
@@ -135,6 +142,8 @@ class BackendServerSerializer(Resource):
 
 class BackendServerChange(BackendServerSerializer):
     """What of a backend server can be changed in place."""
+
+    patterns = {"description": rules.DESCRIPTION}
 
     class Meta(BackendServerSerializer.Meta):
         read_only_fields = [

@@ -20,10 +20,12 @@ from balancer.api import dry_run, idempotency
 from balancer.api.etags import check_same, expected_edit_number, is_known, tag_of
 from balancer.api.filters import KnownParameters, Ordering, Search
 from balancer.api.negotiation import JsonOnly
+from balancer.api.parsers import LengthRequired
 from balancer.api.permissions import RoleRights
 from balancer.api.schema import ApiSchema
 from balancer.api.throttling import CallerThrottle
 from balancer.choices import Entrance
+from balancer.exceptions import Invalid
 from balancer.models import IdempotencyKey
 from balancer.models.base import EditedModel
 from balancer.rights import Right
@@ -47,6 +49,8 @@ class ApiView(APIView):
     """Acts whose answer holds what must not be stored, so that no key can repeat it."""
     tells_of_others: ClassVar[bool] = False
     """Whether a row is shown with values of other rows, which its edit number knows nothing of."""
+    has_etag: bool = False
+    """Whether the address names one row: acts look at If-Match."""
     idempotency: IdempotencyKey | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -85,6 +89,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.method not in SAFE_METHODS:
             self._check_options_of_act(request)
+        if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
         has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
         if request.method not in BODY_METHODS or not has_body:
             return
@@ -94,9 +100,18 @@ class ApiView(APIView):
 
     def _check_options_of_act(self, request: Request) -> None:
         is_dry = dry_run.asks_dry_run(request._request)
-        if idempotency.HEADER in request.headers and not is_dry:
-            answers_secrets = getattr(self, "action", None) in self.acts_with_secrets
-            self.idempotency = idempotency.begin(request, answers_secrets=answers_secrets)
+        if idempotency.HEADER in request.headers:
+            idempotency.check_key(request, answers_secrets=self.answers_secrets)
+            if not is_dry:
+                self.idempotency = idempotency.begin(request)
+        if "If-Match" in request.headers and not self.has_etag:
+            rule = "If-Match cannot be used here: nothing at this address has an ETag."
+            raise Invalid("invalid_header", rule, fields={"If-Match": [rule]})
+
+    @property
+    def answers_secrets(self) -> bool:
+        """Tell whether this act's answer holds what must not be stored."""
+        return getattr(self, "action", None) in self.acts_with_secrets
 
     def check_seen(self) -> None:
         """Raise NotFound when the address names a row that the caller may not see."""
@@ -143,6 +158,11 @@ class ResourceViewSet(ApiView, GenericViewSet[Any]):
     change_serializer_class: ClassVar[type[BaseSerializer[Any]] | None] = None
     filter_backends = LIST_FILTERS
 
+    @property
+    def has_etag(self) -> bool:  # type: ignore[override]  # no class sets it
+        """Tell whether the address names one row."""
+        return bool(self.detail)
+
     def find(self, right: Right) -> Any:
         """Return the row that the address names, through a selector."""
         raise NotImplementedError
@@ -182,7 +202,12 @@ class ResourceViewSet(ApiView, GenericViewSet[Any]):
 
     def created(self, subject: Model) -> Response:
         """Return the answer to a creation."""
-        return self.answer(subject, status.HTTP_201_CREATED)
+        return self.locate(self.answer(subject, status.HTTP_201_CREATED))
+
+    def locate(self, answer: Response) -> Response:
+        """Return the answer to a creation with the address of what was created."""
+        answer["Location"] = f"{self.request.path.rstrip('/')}/{answer.data['id']}/"
+        return answer
 
     def changes(self) -> dict[str, Any]:
         """Return what a PATCH names."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,9 +51,12 @@ class CredentialFilter(ResourceFilter):
 
     user = django_filters.CharFilter("user__username", help_text="Whose.")
     is_active = django_filters.ChoiceFilter(
-        choices=[("true", "accepted"), ("false", "not accepted")], method="of_use"
+        choices=[("true", "accepted"), ("false", "not accepted")],
+        method="of_use",
+        help_text="Whether it is accepted.",
     )
 
+    @extend_schema_field(bool)
     def of_use(self, rows: QuerySet[Any], name: str, word: str) -> QuerySet[Any]:
         """Return those that are accepted, or the others."""
         return rows.filter(is_active=word == "true")
@@ -84,7 +87,7 @@ class ApiTokenViewSet(CredentialViewSet):
         owner = get_credential_owner(user=request.user, username=values.get("user"))
         token, secret = create_api_token(actor=self.actor, user=owner, name=values["name"])
         token.secret = secret  # type: ignore[attr-defined]
-        return self.show(ApiTokenSecret, token, status_code=201)
+        return self.locate(self.show(ApiTokenSecret, token, status_code=201))
 
     def destroy(self, request: Request, **kwargs: Any) -> Response:
         """Make a token useless for good."""
@@ -120,7 +123,7 @@ class AccessKeyViewSet(CredentialViewSet):
         owner = get_credential_owner(user=request.user, username=username)
         key, secret = create_access_key(actor=self.actor, user=owner)
         key.secret = secret  # type: ignore[attr-defined]
-        return self.show(AccessKeySecret, key, status_code=201)
+        return self.locate(self.show(AccessKeySecret, key, status_code=201))
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Disable or enable a key."""

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from balancer.api.filters import AddressFilter, PortFilter, ResourceFilter
+from balancer.api.filters import AddressFilter, MomentFilter, PortFilter, ResourceFilter
 from balancer.api.serializers.observation import (
     ActivitySerializer,
     HealthFlipSerializer,
@@ -34,8 +34,8 @@ class ActivityFilter(ResourceFilter):
     action = django_filters.CharFilter(help_text="Such as server.weight_changed.")
     actor = django_filters.CharFilter("actor_name", help_text="Who made the change.")
     entrance = django_filters.ChoiceFilter(choices=Entrance.choices)
-    since = django_filters.IsoDateTimeFilter("at", "gte", help_text="This moment or later.")
-    until = django_filters.IsoDateTimeFilter("at", "lt", help_text="Before this moment.")
+    since = MomentFilter("at", "gte", help_text="This moment or later.")
+    until = MomentFilter("at", "lt", help_text="Before this moment.")
 
 
 class ActivityViewSet(ListModelMixin, ApiView, GenericViewSet[Activity]):
@@ -62,8 +62,8 @@ class HealthFlipFilter(ResourceFilter):
     address = AddressFilter(help_text="The whole address.")
     port = PortFilter(field_name="port", help_text="The port that was checked.")
     after = django_filters.ChoiceFilter(choices=HEALTH_STATUS_CHOICES)
-    since = django_filters.IsoDateTimeFilter("at", "gte", help_text="This moment or later.")
-    until = django_filters.IsoDateTimeFilter("at", "lt", help_text="Before this moment.")
+    since = MomentFilter("at", "gte", help_text="This moment or later.")
+    until = MomentFilter("at", "lt", help_text="Before this moment.")
 
     def of_server(
         self, flips: QuerySet[HealthFlip], name: str, server_id: str

@@ -8,10 +8,13 @@ from rest_framework.test import APIClient
 from balancer.actors import Actor
 from balancer.rights import Role
 from balancer.services.credentials import create_api_token
+from tests.balancer.api.schemathesis_alone import import_alone
 from tests.balancer.estate import estate
 from tests.balancer.users import UserOf, user_of
 
 __all__ = ["estate", "user_of"]
+
+import_alone()
 
 
 @pytest.fixture
