@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from balancer.api import patterns as rules
 from balancer.api.serializers.base import EDITED_FIELDS, Input, Resource
-from balancer.api.serializers.fields import Choice, Text, WholeNumber
+from balancer.api.serializers.fields import Choice, PublicId, Text, WholeNumber
 from balancer.choices import SERVER_ROLE_CHOICES
 from balancer.constants import (
     DEFAULT_WEIGHT,
@@ -157,4 +157,4 @@ class BackendServerChange(BackendServerSerializer):
 class NewBackendServer(NewServerInput):
     """A server to add to the group that is named with it."""
 
-    group = Text(max_length=40, help_text="ID of the server group.")
+    group = PublicId(queryset=ServerGroup.objects.all(), help_text="ID of the server group.")

@@ -107,9 +107,8 @@ class BackendServerViewSet(WithMetrics):
     def create(self, request: Request, **kwargs: Any) -> Response:
         """Add one server to a group."""
         values = self.read(NewBackendServer)
-        group = get_server_group(
-            user=request.user, right=Right.CHANGE, group_id=values.pop("group")
-        )
+        group_id = values.pop("group").public_id
+        group = get_server_group(user=request.user, right=Right.CHANGE, group_id=group_id)
         (server,) = add_servers(actor=self.actor, group=group, servers=[new_server(values)])
         return self.created(server)
 

@@ -26,7 +26,7 @@ from tests.balancer.api.openapi import in_one_transaction, lies_in, load_api, lo
 
 EXAMPLES = int(os.environ.get("TRUTH_EXAMPLES", "2"))
 SEED = int(os.environ.get("TRUTH_SEED", "20261124"))
-MOST_EDGES = 8 * EXAMPLES
+MOST_EDGES = 5 * EXAMPLES
 """How many requests at the edges of what is allowed each operation gets."""
 SETTINGS = hypothesis.settings(
     max_examples=EXAMPLES,
