@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from proxy.net.log_file import LogFile
     from proxy.net.trace import LinkTrace, RequestTrace
 
-LINES_PER_PART = 64
-VALUES_PER_PART = LINES_PER_PART * SIMPLE_VALUES
+LINES_AT_A_TIME = 64
+VALUES_AT_A_TIME = LINES_AT_A_TIME * SIMPLE_VALUES
+"""So many lines are made in one go: they and what they are made of stay near the processor."""
+PARTS_AT_A_TIME = 4
+"""So many times as many are handed over: each time wakes the process that writes."""
 FLUSH_INTERVAL_S = 0.25
 """How long a line waits for others at most."""
 
@@ -79,8 +82,10 @@ class AccessLog:
         """
         works = self._works
         works += work
-        if len(works) >= VALUES_PER_PART:
-            self.flush()
+        if len(works) >= VALUES_AT_A_TIME:
+            self._settle()
+            if len(self._lines) >= PARTS_AT_A_TIME:
+                self.flush()
 
     def _settle(self) -> None:
         """Make the lines of the simple requests that are over."""
@@ -170,7 +175,7 @@ class AccessLog:
             self._settle()  # they came before
         lines = self._lines
         lines.append(line)
-        if len(lines) >= LINES_PER_PART:
+        if len(lines) >= LINES_AT_A_TIME:
             self.flush()
 
     def _second_of(self, now: float) -> Second:

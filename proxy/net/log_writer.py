@@ -3,64 +3,52 @@
 It is a process and no thread, because a second thread makes every system call of the one that
 serves dearer: by 2 µs for each request, more than the lines themselves.
 
-The lines come over a socket, and what has come is written even when the worker was killed. All
-workers of a node append to the same file; the kernel keeps what each appends in one piece
-(O_APPEND). A full disk, a directory that is gone and a disk that does not answer cost lines, which
-are counted; each part tries again. The totals go back after each part, as a line of JSON.
+The lines are in memory that both share; a byte on a socket says that there are more. What is there
+is written even when the worker was killed. All workers of a node append to the same file; the
+kernel keeps what each appends in one piece (O_APPEND). A full disk, a directory that is gone and a
+disk that does not answer cost lines, which are counted; each part tries again.
 """
 
 import contextlib
-import json
 import os
 import signal
 import socket
 import sys
 
-REOPEN = b"\0\n"
-"""Stands among the lines where the file that has the path by then is to be opened."""
-READ_BYTES = 256 * 1024
+from proxy.net.log_ring import REOPEN, LogRing
+
 MODE = 0o640
-FAREWELL_S = 1.0
 
 
 class LogWriter:
     """Writes to one file that only grows here. What rotates it has it opened anew afterwards."""
 
-    def __init__(self, sock: socket.socket, path: str) -> None:
+    def __init__(self, sock: socket.socket, ring: LogRing, path: str) -> None:
         self._sock = sock
+        self._ring = ring
         self._path = path
         self._descriptor = -1
         self._is_torn = False
-        self._written = 0
-        self._lost = 0
-        self._reason: str | None = None
 
     def run(self) -> None:
-        """Write what comes until nobody sends any more."""
-        rest = b""
-        while data := self._receive():
-            lines, end, rest = (rest + data).rpartition(b"\n")
-            self._take(lines + end)
-            self._report(socket.MSG_DONTWAIT)
-        self._lost += bool(rest)
-        self._sock.settimeout(FAREWELL_S)
-        self._report(0)
+        """Write what comes until nobody is there to send any more."""
+        is_told = True
+        while is_told:
+            is_told = self._wait()
+            for length, lines, text in self._ring.take():
+                if length == REOPEN:
+                    self._let_go()
+                    with contextlib.suppress(OSError):  # the next part says what is wrong
+                        self._open()
+                else:
+                    self._write(text, lines)
 
-    def _receive(self) -> bytes:
+    def _wait(self) -> bool:
+        """Return whether there is a worker that may have put more."""
         try:
-            return self._sock.recv(READ_BYTES)
+            return bool(self._sock.recv(4096))
         except OSError:
-            return b""
-
-    def _take(self, lines: bytes) -> None:
-        parts = lines.split(REOPEN)
-        for at, part in enumerate(parts):
-            if at:
-                self._let_go()
-                with contextlib.suppress(OSError):  # the next part says what is wrong
-                    self._open()
-            if part:
-                self._write(part)
+            return False
 
     def _open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -72,8 +60,7 @@ class LogWriter:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
-    def _write(self, lines: bytes) -> None:
-        data = memoryview(lines)
+    def _write(self, data: memoryview, lines: int) -> None:
         try:
             if self._descriptor < 0:
                 self._open()
@@ -86,25 +73,18 @@ class LogWriter:
                 data = data[sent:]
         except OSError as error:
             self._let_go()
-            self._reason = error.strerror
+            lost = bytes(data).count(b"\n")
+            self._ring.tell(lines - lost, lost, error.errno or 1)
         else:
-            self._reason = None
-        lost = bytes(data).count(b"\n")
-        self._lost += lost
-        self._written += lines.count(b"\n") - lost
-
-    def _report(self, flags: int) -> None:
-        totals = {"written": self._written, "lost": self._lost, "reason": self._reason}
-        with contextlib.suppress(OSError):  # one that nobody reads is not missed
-            self._sock.send(json.dumps(totals).encode() + b"\n", flags)
+            self._ring.tell(lines, 0, 0)
 
 
-def main(descriptor: str, path: str) -> None:
+def main(sock_descriptor: str, ring_descriptor: str, path: str) -> None:
     """Serve the worker at the other end of the socket; it alone says when to stop."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    with socket.socket(fileno=int(descriptor)) as sock:
-        LogWriter(sock, path).run()
+    with socket.socket(fileno=int(sock_descriptor)) as sock:
+        LogWriter(sock, LogRing(int(ring_descriptor)), path).run()
 
 
 if __name__ == "__main__":

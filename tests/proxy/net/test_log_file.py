@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.net.log_file import MAX_WAITING, LogFile
+from proxy.net.log_file import LogFile
+from proxy.net.log_ring import RING_BYTES
 from tests.proxy.node_scene import PATIENCE_S, PROJECT, wait_until
 
 
@@ -106,9 +107,9 @@ def test_disk_that_does_not_answer_holds_nobody_up_and_a_bounded_number_of_lines
     while file.lost < 50:
         file.append([b'{"number":%d,"fill":"%b"}\n' % (count, fill)])
         count += 1
-        assert count < 10 * MAX_WAITING
+        assert count < 10 * RING_BYTES // len(fill)
     kept = count - file.lost
-    assert kept >= MAX_WAITING
+    assert kept >= RING_BYTES // len(fill) - 2
     taken: list[int] = []
 
     def read() -> None:
@@ -117,8 +118,7 @@ def test_disk_that_does_not_answer_holds_nobody_up_and_a_bounded_number_of_lines
 
     reading = threading.Thread(target=read)
     reading.start()
-    while file.written < kept:
-        file.append([])
+    wait_until(lambda: file.written == kept, "what was kept")
     file.close()
     reading.join(PATIENCE_S)
     assert taken == list(range(kept))
