@@ -51,6 +51,7 @@ class ListenerPlan:
 
     __slots__ = (
         "_book",
+        "_counting",
         "_groups",
         "_open_work",
         "_phase",
@@ -103,6 +104,7 @@ class ListenerPlan:
         self._rules = RuleTable(listener.rules)
         self._routes = routes = (*self.layer4_route.routes, *self.rule_routes.values())
         self._schedulers = tuple(each.scheduler for each in routes)
+        self._counting = tuple(each for each in self._schedulers if each.counts_work)
         # Rules often lead to one group, which counts once.
         members = {id(each.members): each.members for each in routes}.values()
         self.targets = tuple(target for each in members for target in each.targets)
@@ -171,7 +173,7 @@ class ListenerPlan:
         """Count a connection or a request that the target has from now on."""
         server = target.server_id
         self._open_work[server] = self._open_work.get(server, 0) + 1
-        for scheduler in self._schedulers:
+        for scheduler in self._counting:
             scheduler.begin(server)
 
     def end_work(self, target: Target) -> None:
@@ -182,7 +184,7 @@ class ListenerPlan:
             self._open_work[server] = left
         else:
             del self._open_work[server]
-        for scheduler in self._schedulers:
+        for scheduler in self._counting:
             scheduler.end(server)
 
     @property

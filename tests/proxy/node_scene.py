@@ -293,9 +293,9 @@ class NodeProcess:
         return self.process.pid
 
     def workers(self) -> set[int]:
-        """Return the process ids of the workers."""
+        """Return the process ids of the workers; a node has other children for a moment."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        return {int(each) for each in children.split()}
+        return {int(each) for each in children.split() if _is_worker(each)}
 
     def kill(self) -> None:
         assert self.process is not None
@@ -317,7 +317,14 @@ def is_running(pid: int) -> bool:
     """A process that has ended and that its new parent has not yet asked about is not running."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended while it was read
+        return False
+
+
+def _is_worker(pid: str) -> bool:
+    try:
+        return b"proxy.worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

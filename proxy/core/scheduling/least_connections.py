@@ -14,7 +14,7 @@ import heapq
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 from proxy.core.scheduling.scheduler import NOBODY, Peer, Scheduler
 from proxy.core.scheduling.weighted_round_robin import MIDWAY, by_weight
@@ -80,6 +80,8 @@ class _Class:
 
 class WeightedLeastConnections(Scheduler):
     """Chooses by open work, which ``open_work`` counts for each server that has any."""
+
+    counts_work: ClassVar = True
 
     __slots__ = ("_classes", "_clock", "_heap", "_known", "_open_work", "_phase", "_weights")
 

@@ -1,7 +1,7 @@
 """What every scheduler can do, so that a listener's plan need not know which one it has."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 Peer = tuple[str, int]
 NOBODY: Peer = ("", 0)
@@ -11,6 +11,9 @@ class Scheduler:
     """Chooses the next server. Each kind overrides what it needs; the rest does nothing."""
 
     __slots__ = ()
+
+    counts_work: ClassVar = False
+    """Whether it wants to hear of open work, which costs each request something."""
 
     def pick(self, peer: Peer = NOBODY) -> str | None:
         """Return the next server for this client, or None when there is none with weight."""
