@@ -62,7 +62,7 @@ class TargetBook:
             return NO_TARGETS
         same_check = before is not None and before.settings.health_check == check
         known = before.members if before else NO_TARGETS
-        # The sets before outlive the book, so that no other can have the id of one of them.
+        # The sets before are there until all is made, so no other has the id of one of them.
         key = (group.id, settings.backend_port, check, id(known), same_check)
         if key not in self._made:
             self._made[key] = yield from _make(settings, known, same_check=same_check)

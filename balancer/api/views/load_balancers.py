@@ -1,5 +1,6 @@
 """Load balancers: create, rename, start, stop, protect, release; how far a change has come."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import django_filters
@@ -48,6 +49,13 @@ from balancer.services.specifications import (
     change_billing,
     change_specification,
 )
+
+CHANGES_OF_FIELDS: Mapping[str, Callable[..., LoadBalancer]] = {
+    "name": rename_load_balancer,
+    "bandwidth_mbps": change_bandwidth,
+    "specification": change_specification,
+}
+"""What takes the new value of a field; one that comes later must match what came before."""
 
 
 class LoadBalancerFilter(TaggedFilter):
@@ -118,30 +126,15 @@ class LoadBalancerViewSet(WithMetrics, TaggedViewSet):
         changes = self.changes()
         expected = self.expected(load_balancer)
         with transaction.atomic():
-            if "name" in changes:
-                load_balancer = rename_load_balancer(
-                    actor=self.actor,
-                    load_balancer=load_balancer,
-                    name=changes["name"],
-                    expected=expected,
-                )
-                expected = load_balancer.edit_number
-            if "bandwidth_mbps" in changes:
-                load_balancer = change_bandwidth(
-                    actor=self.actor,
-                    load_balancer=load_balancer,
-                    bandwidth_mbps=changes["bandwidth_mbps"],
-                    expected=expected,
-                )
-                expected = load_balancer.edit_number
-            if "specification" in changes:
-                load_balancer = change_specification(
-                    actor=self.actor,
-                    load_balancer=load_balancer,
-                    specification=changes["specification"],
-                    expected=expected,
-                )
-                expected = load_balancer.edit_number
+            for field, change in CHANGES_OF_FIELDS.items():
+                if field in changes:
+                    load_balancer = change(
+                        actor=self.actor,
+                        load_balancer=load_balancer,
+                        expected=expected,
+                        **{field: changes[field]},
+                    )
+                    expected = load_balancer.edit_number
             if "resource_group" in changes:
                 load_balancer = self._sort(load_balancer, changes["resource_group"], expected)
         return self.answer(load_balancer)

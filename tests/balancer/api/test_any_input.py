@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from balancer.api.urls import router
+from tests.balancer.api.openapi import ids_of
 from tests.balancer.api.problems import problem_of
 
 NUMBERS = st.one_of(
@@ -41,18 +42,7 @@ def names_of(viewset, act):
 
 
 def rows_of(estate):
-    return {
-        "regions": "cn-test",
-        "zones": "cn-test-a",
-        "vpcs": "vpc-1",
-        "vswitches": "vsw-1",
-        "ecs-instances": estate.servers[0].machine_id,
-        "load-balancers": estate.load_balancer.public_id,
-        "listeners": estate.listener.public_id,
-        "forwarding-rules": estate.add_rule("rule", "a.example").public_id,
-        "server-groups": estate.group.public_id,
-        "backend-servers": estate.servers[0].public_id,
-    }
+    return ids_of(estate) | {"server-groups": estate.group.public_id}
 
 
 @pytest.mark.parametrize(

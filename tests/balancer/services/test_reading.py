@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("is_open", [True, False])
 def test_writers_go_on_while_somebody_reads(is_open):
     if connection.vendor != "sqlite":
-        pytest.skip("elsewhere rows are locked one by one")
+        pytest.skip("only SQLite has a lock of the whole database that writers could wait for")
     connection.ensure_connection()
     if not is_open:
         connection.close()
